@@ -1,0 +1,53 @@
+"""Writing a bundle: one skops file and one canonical manifest, the same bytes for the same fit."""
+
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from ml_pipeline.bundle import skops_files
+from ml_pipeline.bundle.model_bundle import FORMAT, MANIFEST_FILE, MODEL_FILE, ModelBundle
+from ml_pipeline.canonical import canonical_json, sha256_hex, write_bytes
+from ml_pipeline.inputs import Row, jsonable
+from ml_pipeline.learning.encoding import Encoder
+from ml_pipeline.spec import ModelSpec
+
+_LIBRARIES = ("numpy", "scikit-learn", "scipy", "skops")
+
+
+def assemble_bundle(
+    *,
+    model: str,
+    spec: ModelSpec,
+    encoder: Encoder,
+    estimator: Any,
+    threshold: float | None,
+    held_out_metrics: Mapping[str, float],
+    golden_rows: Sequence[Row],
+) -> tuple[bytes, bytes]:
+    """Manifest and model file. The golden samples' answers come from the bundle itself, loaded from these bytes."""
+    fitted = skops_files.dump({"encoder": encoder.state(), "estimator": estimator})
+    manifest: dict[str, Any] = {
+        "format": FORMAT,
+        "model": model,
+        "spec": spec.public(),
+        "threshold": threshold,
+        "labels": list(spec.target.classes),
+        "held_out": dict(held_out_metrics),
+        "libraries": {name: version(name) for name in _LIBRARIES},
+        "skops_sha256": sha256_hex(fitted),
+        "golden_samples": [],
+    }
+    bundle = ModelBundle.from_bytes(canonical_json(manifest), fitted)
+    manifest["golden_samples"] = [
+        {"inputs": jsonable(row), "label": answer.label, "probability": answer.probability}
+        for row, answer in zip(golden_rows, bundle.predict(golden_rows), strict=True)
+    ]
+    return canonical_json(manifest), fitted
+
+
+def write_bundle(folder: Path, manifest: bytes, fitted: bytes) -> str:
+    """Write both files into `folder`, the manifest last, and give the bundle hash."""
+    write_bytes(folder / MODEL_FILE, fitted)
+    write_bytes(folder / MANIFEST_FILE, manifest)
+    return sha256_hex(manifest)

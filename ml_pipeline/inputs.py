@@ -1,0 +1,202 @@
+"""Inputs of a prediction, from outside values to checked ones: one validation for API, form, command and golden samples.
+
+A *row* maps each input's name to its value: `str`, `float`, `int`, `bool`, an aware UTC `datetime`, or None for missing.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from ml_pipeline.errors import InvalidInputs
+from ml_pipeline.spec.inputs import (
+    BooleanInput,
+    CategoryInput,
+    DatetimeInput,
+    InputField,
+    IntegerInput,
+    NumberInput,
+    TextInput,
+    as_utc_milliseconds,
+)
+
+Value = str | float | int | bool | datetime | None
+Row = dict[str, Value]
+
+
+class Refused(ValueError):
+    """A value that an input cannot take: a stable code and a sentence that says what is allowed."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+def validate_rows(inputs: Mapping[str, InputField], rows: Sequence[object]) -> list[Row]:
+    """Checked rows, in order. All or nothing: InvalidInputs names every bad field of every bad row."""
+    checked: list[Row] = []
+    bad: list[dict[str, Any]] = []
+    for number, row in enumerate(rows):
+        values, faults = _validate_row(inputs, row)
+        if faults:
+            bad.append({"row": number, "errors": faults})
+        else:
+            checked.append(values)
+    if bad:
+        raise InvalidInputs(
+            f"{len(bad)} of {len(rows)} rows cannot be scored." if len(rows) > 1 else "The inputs cannot be scored.",
+            advice="Nothing was predicted. Correct the fields named in `details` and send the request again.",
+            details={"rows": bad},
+        )
+    return checked
+
+
+def jsonable(row: Mapping[str, Value]) -> dict[str, Any]:
+    """A checked row as JSON would carry it: moments as ISO 8601 with milliseconds and `Z`."""
+    return {name: format_moment(value) if isinstance(value, datetime) else value for name, value in row.items()}
+
+
+def format_moment(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _validate_row(inputs: Mapping[str, InputField], row: object) -> tuple[Row, list[dict[str, str]]]:
+    if not isinstance(row, Mapping):
+        return {}, [_fault("", "not_an_object", "A row is an object that maps input names to values.")]
+    faults = [
+        _fault(_shown(name), "unknown_input", f"This model has no such input. It takes: {', '.join(inputs)}.")
+        for name in row
+        if name not in inputs
+    ]
+    values: Row = {}
+    for name, field in inputs.items():
+        try:
+            values[name] = validate_value(field, row.get(name))
+        except Refused as refusal:
+            faults.append(_fault(name, refusal.code, refusal.message))
+    return values, faults
+
+
+def validate_value(field: InputField, value: object) -> Value:
+    """The checked value of one input; absent and null both mean missing. Raises Refused."""
+    if value is None:
+        if field.default is not None:
+            return field.default
+        if field.optional:
+            return None
+        raise Refused("missing", "This input is required.")
+    return _CHECKS[type(field)](field, value)
+
+
+def _text(field: TextInput, value: object) -> str:
+    text = _string(value)
+    if len(text) > field.max_length:
+        raise Refused("too_long", f"{len(text)} characters; at most {field.max_length} are allowed.")
+    if len(text) < field.min_length or (field.min_length and not text.strip()):
+        raise Refused("too_short", f"At least {field.min_length} characters that are not spaces are needed.")
+    return text
+
+
+def _category(field: CategoryInput, value: object) -> str:
+    word = _string(value)
+    if field.values and word not in field.values:
+        raise Refused("not_listed", f"{_shown(word)!r} is not one of: {', '.join(field.values)}.")
+    if len(word) > field.max_length:
+        raise Refused("too_long", f"{len(word)} characters; at most {field.max_length} are allowed.")
+    return word
+
+
+def _number(field: NumberInput, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise Refused("wrong_type", "A number is needed, without quotes.")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise Refused("not_finite", "A finite number is needed.")
+    return _within(number, field.minimum, field.maximum)
+
+
+def _integer(field: IntegerInput, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise Refused("wrong_type", "A whole number is needed, without quotes.")
+    if isinstance(value, float):
+        if not value.is_integer():
+            raise Refused("wrong_type", "A whole number is needed.")
+        value = int(value)
+    return _within(value, field.minimum, field.maximum)
+
+
+def _boolean(field: BooleanInput, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise Refused("wrong_type", "true or false is needed, without quotes.")
+    return value
+
+
+def _moment(field: DatetimeInput, value: object) -> datetime:
+    if isinstance(value, str):
+        value = _parsed_moment(value)
+    if not isinstance(value, datetime):
+        raise Refused("wrong_type", 'A moment in ISO 8601 is needed, as in "2026-03-03T14:00:00Z".')
+    try:
+        moment = as_utc_milliseconds(value)
+    except OverflowError as error:
+        raise Refused("out_of_range", "The moment lies outside the years 1 to 9999 in UTC.") from error
+    return _within(moment, field.earliest, field.latest)
+
+
+def _parsed_moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Refused(
+            "wrong_type", f'{_shown(text)!r} is not a moment in ISO 8601, as in "2026-03-03T14:00:00Z".'
+        ) from error
+
+
+def _string(value: object) -> str:
+    if not isinstance(value, str):
+        raise Refused("wrong_type", "A string is needed.")
+    if "\x00" in value:
+        raise Refused("bad_characters", "The character NUL is not allowed.")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise Refused("bad_characters", "A lone surrogate is not text.") from error
+    return value
+
+
+def _within(value: Any, low: Any, high: Any) -> Any:
+    if low is not None and value < low:
+        raise Refused("out_of_range", f"{_plain(value)} is below the minimum {_plain(low)}.")
+    if high is not None and value > high:
+        raise Refused("out_of_range", f"{_plain(value)} is above the maximum {_plain(high)}.")
+    return value
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, datetime):
+        return format_moment(value)
+    return f"{value:g}" if isinstance(value, float) else _shown(str(value) if abs(value) < 10**30 else "a huge number")
+
+
+def _shown(text: object) -> str:
+    """Foreign text fit for an error: short, and encodable."""
+    clean = str(text).encode("utf-8", "backslashreplace").decode()
+    return clean if len(clean) <= 60 else clean[:57] + "..."
+
+
+def _fault(field: str, code: str, message: str) -> dict[str, str]:
+    return {"field": field, "code": code, "message": message}
+
+
+_CHECKS: dict[type, Callable[[Any, object], Value]] = {
+    TextInput: _text,
+    CategoryInput: _category,
+    NumberInput: _number,
+    IntegerInput: _integer,
+    BooleanInput: _boolean,
+    DatetimeInput: _moment,
+}

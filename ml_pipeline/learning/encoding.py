@@ -1,0 +1,231 @@
+"""From rows to a feature matrix: declared blocks, each one fitted scikit-learn transformer, concatenated.
+
+What is fitted is kept as plain arrays and scikit-learn objects (`Encoder.state`): a vocabulary of n-grams is one JSON
+text in a byte array, because skops writes a node for every entry of a dict, which costs seconds at load.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import (
+    KBinsDiscretizer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    PolynomialFeatures,
+    SplineTransformer,
+    StandardScaler,
+)
+
+from ml_pipeline.canonical import canonical_json
+from ml_pipeline.errors import InvalidSpec
+from ml_pipeline.inputs import Row, Value
+from ml_pipeline.learning.cleaning import clean
+from ml_pipeline.spec import FeatureBlock
+
+Matrix = NDArray[np.float64] | sparse.csr_matrix
+
+_EXPANSIONS = {"splines": SplineTransformer, "polynomial": PolynomialFeatures, "bins": KBinsDiscretizer}
+_MISSING = ""  # validation refuses the empty word, so it cannot be mistaken for a value
+
+
+class NgramBlock:
+    """TF-IDF of word or character n-grams over one or several text columns, joined by a line break."""
+
+    def __init__(self, declared: FeatureBlock) -> None:
+        self.declared = declared
+        params = dict(declared.params)
+        if "ngrams" in params:
+            params["ngram_range"] = tuple(params.pop("ngrams"))
+        params.setdefault("analyzer", "word" if declared.kind == "word_ngrams" else "char_wb")
+        self._vectorizer = _constructed(TfidfVectorizer, params, declared.kind)
+
+    def fit(self, rows: Sequence[Row]) -> None:
+        self._vectorizer.fit(self._texts(rows))
+
+    def transform(self, rows: Sequence[Row]) -> Matrix:
+        return self._vectorizer.transform(self._texts(rows))
+
+    def state(self) -> Any:
+        vocabulary = canonical_json(self.names())
+        return {"vocabulary": np.frombuffer(vocabulary, dtype=np.uint8), "idf": self._vectorizer.idf_}
+
+    def restore(self, state: Any) -> None:
+        terms = json.loads(state["vocabulary"].tobytes())
+        self._vectorizer.vocabulary = {term: index for index, term in enumerate(terms)}
+        self._vectorizer.idf_ = state["idf"]
+
+    def names(self) -> list[str]:
+        return self._vectorizer.get_feature_names_out().tolist()  # type: ignore[no-any-return]
+
+    def _texts(self, rows: Sequence[Row]) -> list[str]:
+        columns = self.declared.columns
+        return ["\n".join(str(row[column] or "") for column in columns) for row in rows]
+
+
+class TableBlock:
+    """Words, numbers or moments as columns of a table, through one scikit-learn transformer."""
+
+    def __init__(self, declared: FeatureBlock) -> None:
+        self.declared = declared
+        self._parts: tuple[str, ...] = ()
+        params = dict(declared.params)
+        if declared.kind == "one_hot":
+            params = {"handle_unknown": "infrequent_if_exist", **params, "sparse_output": False}
+            self._transformer: Any = _constructed(OneHotEncoder, params, declared.kind)
+        elif declared.kind == "ordinal":
+            params = {"handle_unknown": "use_encoded_value", "unknown_value": -1, **params}
+            self._transformer = _constructed(OrdinalEncoder, params, declared.kind)
+        else:
+            self._parts = tuple(params.pop("parts", ("hour", "weekday"))) if declared.kind == "datetime_parts" else ()
+            self._transformer = _number_pipeline(params, declared.kind)
+
+    def fit(self, rows: Sequence[Row]) -> None:
+        self._transformer.fit(self._table(rows))
+
+    def transform(self, rows: Sequence[Row]) -> Matrix:
+        return np.asarray(self._transformer.transform(self._table(rows)), dtype=np.float64)
+
+    def state(self) -> Any:
+        return self._transformer
+
+    def restore(self, state: Any) -> None:
+        self._transformer = state
+
+    def names(self) -> list[str]:
+        return [str(name) for name in self._transformer.get_feature_names_out(self._column_names())]
+
+    def unknown(self, row: Row) -> list[str]:
+        """Columns whose word was never seen in training."""
+        if self.declared.kind not in ("one_hot", "ordinal"):
+            return []
+        known = zip(self.declared.columns, self._transformer.categories_, strict=True)
+        return [column for column, words in known if _word(row[column]) not in words]
+
+    def _table(self, rows: Sequence[Row]) -> NDArray[Any]:
+        columns = self.declared.columns
+        if self.declared.kind in ("one_hot", "ordinal"):
+            return np.array([[_word(row[column]) for column in columns] for row in rows], dtype=object)
+        if self.declared.kind == "datetime_parts":
+            return np.array(
+                [[part for column in columns for part in _moment_parts(row[column], self._parts)] for row in rows]
+            )
+        return np.array([[_float(row[column]) for column in columns] for row in rows])
+
+    def _column_names(self) -> list[str]:
+        columns = self.declared.columns
+        if not self._parts:
+            return list(columns)
+        return [f"{column}_{part}_{wave}" for column in columns for part in self._parts for wave in ("sin", "cos")]
+
+
+class Encoder:
+    """All blocks of a model, with the cleaning that comes before them."""
+
+    def __init__(self, blocks: Sequence[FeatureBlock], cleaning: Mapping[str, Sequence[str]]) -> None:
+        self._cleaning = {field: tuple(names) for field, names in cleaning.items()}
+        self.blocks: list[NgramBlock | TableBlock] = [
+            NgramBlock(block) if block.kind.endswith("ngrams") else TableBlock(block) for block in blocks
+        ]
+
+    @classmethod
+    def restored(
+        cls, blocks: Sequence[FeatureBlock], cleaning: Mapping[str, Sequence[str]], state: Sequence[Any]
+    ) -> Self:
+        """The encoder whose `state()` was kept."""
+        encoder = cls(blocks, cleaning)
+        for block, kept in zip(encoder.blocks, state, strict=True):
+            block.restore(kept)
+        return encoder
+
+    def clean(self, rows: Sequence[Row]) -> list[Row]:
+        """Rows with their text columns cleaned. `fit` and `transform` take cleaned rows."""
+        if not self._cleaning:
+            return list(rows)
+        return [{**row, **self._cleaned_texts(row)} for row in rows]
+
+    def fit(self, rows: Sequence[Row]) -> Self:
+        for block in self.blocks:
+            block.fit(rows)
+        return self
+
+    def transform(self, rows: Sequence[Row]) -> Matrix:
+        """A float64 matrix (rows × features): sparse CSR where a block holds n-grams, else dense."""
+        parts = [block.transform(rows) for block in self.blocks]
+        if any(sparse.issparse(part) for part in parts):
+            return sparse.csr_matrix(parts[0] if len(parts) == 1 else sparse.hstack(parts, format="csr"))
+        return np.hstack(parts)
+
+    def state(self) -> list[Any]:
+        return [block.state() for block in self.blocks]
+
+    def names(self) -> list[str]:
+        return [name for block in self.blocks for name in block.names()]
+
+    def unknown(self, row: Row) -> list[str]:
+        """Category columns of `row` whose word was never seen in training: they score as unknown."""
+        return [column for block in self.blocks if isinstance(block, TableBlock) for column in block.unknown(row)]
+
+    def _cleaned_texts(self, row: Row) -> dict[str, Value]:
+        return {
+            field: clean(text, names)
+            for field, names in self._cleaning.items()
+            if isinstance(text := row[field], str)
+        }
+
+
+def _number_pipeline(params: dict[str, Any], kind: str) -> Pipeline:
+    """Impute, expand, scale: each optional. `impute: none` keeps NaN for estimators that read it (boosted trees)."""
+    impute = params.pop("impute", "median")
+    steps: list[tuple[str, Any]] = []
+    if impute != "none":
+        imputer = {"strategy": impute, "add_indicator": params.pop("missing_indicator", False)}
+        steps.append(("impute", _constructed(SimpleImputer, imputer, kind)))
+    for name, expansion in _EXPANSIONS.items():
+        if name in params:
+            steps.append((name, _constructed(expansion, dict(params.pop(name)), kind)))
+    if params.pop("scale", True):
+        steps.append(("scale", StandardScaler()))
+    if params:
+        raise InvalidSpec(f"A {kind} block has no parameter {', '.join(sorted(params))}.")
+    return Pipeline(steps or [("keep", "passthrough")])
+
+
+def _constructed(factory: Any, params: dict[str, Any], kind: str) -> Any:
+    """The transformer with its parameters checked by scikit-learn itself."""
+    try:
+        transformer = factory(**params)
+        transformer._validate_params()
+    except (TypeError, ValueError) as error:
+        raise InvalidSpec(f"A {kind} block cannot take {params}: {error}") from error
+    return transformer
+
+
+def _word(value: Value) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return _MISSING if value is None else str(value)
+
+
+def _float(value: Value) -> float:
+    return math.nan if value is None else float(value)  # type: ignore[arg-type]
+
+
+_PERIODS = {"hour": 24, "weekday": 7, "month": 12}
+
+
+def _moment_parts(value: Value, parts: Sequence[str]) -> list[float]:
+    """Each part as a point on the circle of its period, so that 23 h is near 0 h; NaN where the moment is missing."""
+    if not isinstance(value, datetime):
+        return [math.nan] * (2 * len(parts))
+    numbers = {"hour": value.hour + value.minute / 60, "weekday": value.weekday(), "month": value.month - 1}
+    angles = [2 * math.pi * numbers[part] / _PERIODS[part] for part in parts]
+    return [wave for angle in angles for wave in (math.sin(angle), math.cos(angle))]

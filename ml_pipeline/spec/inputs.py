@@ -1,0 +1,124 @@
+"""The types of a model's inputs.
+
+One declaration serves four readers: the data contract, the API's request schema, the browser form and
+`ModelBundle.validate`.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from ml_pipeline.spec.base import Declared
+
+
+class _Input(Declared):
+    """What every input has. A missing value is allowed if the input is `optional` or has a `default`."""
+
+    title: str = ""
+    help: str = ""
+    optional: bool = False
+
+    @property
+    def may_be_missing(self) -> bool:
+        return self.optional or getattr(self, "default", None) is not None
+
+
+class TextInput(_Input):
+    """Free text. Lengths are in characters (Unicode code points)."""
+
+    type: Literal["text"]
+    min_length: int = Field(default=1, ge=0)
+    max_length: int = Field(default=20_000, ge=1)
+    default: str | None = None
+
+
+class NumberInput(_Input):
+    """A finite double."""
+
+    type: Literal["number"]
+    minimum: float | None = None
+    maximum: float | None = None
+    default: float | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        return _check_bounds(self, self.minimum, self.maximum)
+
+
+class IntegerInput(_Input):
+    """A whole number within ±2^53, so that JSON readers and doubles keep it exactly."""
+
+    type: Literal["integer"]
+    minimum: int = -(2**53)
+    maximum: int = 2**53
+    default: int | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        return _check_bounds(self, self.minimum, self.maximum)
+
+
+class CategoryInput(_Input):
+    """One of some words. Closed where `values` lists them; open otherwise, and an unseen word scores as unknown."""
+
+    type: Literal["category"]
+    values: tuple[str, ...] = ()
+    max_length: int = Field(default=200, ge=1)
+    default: str | None = None
+
+    @field_validator("values", mode="before")
+    @classmethod
+    def _words(cls, values: Any) -> Any:
+        if any(isinstance(value, bool) for value in values or ()):
+            raise ValueError('YAML reads a bare yes or no as a boolean: quote it, as in ["yes", "no"]')
+        return values
+
+    @model_validator(mode="after")
+    def _default_is_listed(self) -> Self:
+        if self.values and self.default is not None and self.default not in self.values:
+            raise ValueError(f"default {self.default!r} is not among values {list(self.values)}")
+        return self
+
+
+class BooleanInput(_Input):
+    """JSON `true` or `false`, nothing that merely looks like it."""
+
+    type: Literal["boolean"]
+    default: bool | None = None
+
+
+class DatetimeInput(_Input):
+    """A moment, kept in UTC with milliseconds. A naive one means UTC."""
+
+    type: Literal["datetime"]
+    earliest: datetime | None = None
+    latest: datetime | None = None
+    default: datetime | None = None
+
+    @field_validator("earliest", "latest", "default")
+    @classmethod
+    def _in_utc(cls, moment: datetime | None) -> datetime | None:
+        return None if moment is None else as_utc_milliseconds(moment)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        return _check_bounds(self, self.earliest, self.latest)
+
+
+InputField = Annotated[
+    TextInput | NumberInput | IntegerInput | CategoryInput | BooleanInput | DatetimeInput,
+    Field(discriminator="type"),
+]
+
+
+def as_utc_milliseconds(moment: datetime) -> datetime:
+    """`moment` in UTC, cut to milliseconds, which is what BSON stores."""
+    aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return aware.replace(microsecond=aware.microsecond // 1000 * 1000)
+
+
+def _check_bounds(field: Any, low: Any, high: Any) -> Any:
+    if low is not None and high is not None and low > high:
+        raise ValueError(f"the lower bound {low} is above the upper bound {high}")
+    return field

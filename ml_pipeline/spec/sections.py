@@ -1,0 +1,203 @@
+"""The sections of a model's declaration. Each pipeline stage reads, and depends on, a few of them."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from ml_pipeline.spec.base import Declared
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Window(Declared):
+    """Documents whose `field` lies in [`from`, `to`)."""
+
+    field: Name
+    start: datetime | None = Field(default=None, alias="from")
+    end: datetime | None = Field(default=None, alias="to")
+
+
+class Source(Declared):
+    """Where the documents are: a MongoDB collection, and the snapshot read where no MongoDB is configured."""
+
+    collection: str = Field(min_length=1, max_length=120)
+    snapshot: str | None = None
+    query: dict[str, Any] = Field(default_factory=dict)
+    window: Window | None = None
+    batch_size: int = Field(default=1_000, ge=1, le=100_000)
+
+
+class Contract(Declared):
+    """What the documents must look like. A document that breaks it is quarantined, up to `quarantine_share` of all."""
+
+    minimum_rows: int = Field(default=100, ge=1)
+    maximum_missing: dict[Name, Share] = Field(default_factory=dict)
+    minimum_label_share: Share = 0.01
+    quarantine_share: Share = 0.01
+
+
+class LabelRule(Declared):
+    """A target value that belongs to a label: equal to a word, or a number above or below a bound (exclusive)."""
+
+    equals: str | None = None
+    above: float | None = None
+    below: float | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if (self.equals is None) == (self.above is None and self.below is None):
+            raise ValueError("give either `equals`, or `above` and/or `below`")
+        return self
+
+    @property
+    def is_numeric(self) -> bool:
+        return self.equals is None
+
+    def matches(self, value: str | float) -> bool:
+        if isinstance(value, str):
+            return value == self.equals
+        return (
+            self.is_numeric
+            and (self.above is None or value > self.above)
+            and (self.below is None or value < self.below)
+        )
+
+
+class Target(Declared):
+    """What is predicted: a document field and the labels its values stand for.
+
+    `labels` is a list of words, or a mapping from label to `LabelRule`. Two labels need `positive`, the one whose
+    probability is reported and thresholded; more make a multi-class model. A number that no rule matches (a rating of
+    exactly 0 between `above: 0` and `below: 0`) is left out; a word that no rule matches breaks the contract.
+    """
+
+    field: Name
+    labels: dict[str, LabelRule]
+    positive: str | None = None
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _from_words(cls, labels: Any) -> Any:
+        if isinstance(labels, list | tuple):
+            if len(set(map(str, labels))) != len(labels):
+                raise ValueError(f"labels repeat: {list(labels)}")
+            return {str(label): {"equals": str(label)} for label in labels}
+        return labels
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if len(self.labels) < 2:
+            raise ValueError("a target needs at least two labels")
+        if len({rule.is_numeric for rule in self.labels.values()}) > 1:
+            raise ValueError("labels must all be words or all be numeric ranges")
+        if len(self.labels) == 2 and self.positive not in self.labels:
+            raise ValueError(f"two labels need `positive`: one of {sorted(self.labels)}")
+        if len(self.labels) > 2 and self.positive is not None:
+            raise ValueError("`positive` is for two labels; a multi-class target has none")
+        return self
+
+    @property
+    def is_numeric(self) -> bool:
+        return next(iter(self.labels.values())).is_numeric
+
+    @property
+    def is_binary(self) -> bool:
+        return len(self.labels) == 2
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Labels in the order of the estimator's columns: the negative before the positive, else as declared."""
+        if self.positive is None:
+            return tuple(self.labels)
+        return (next(label for label in self.labels if label != self.positive), self.positive)
+
+    def label_of(self, value: str | float) -> str | None:
+        return next((label for label, rule in self.labels.items() if rule.matches(value)), None)
+
+
+class Backtest(Declared):
+    """Fit the same recipe on rows before a moment, score it on rows from then on, and report it."""
+
+    field: Name
+    start: datetime = Field(alias="from")
+    earliest: datetime | None = None
+    latest: datetime | None = None
+
+
+class Split(Declared):
+    """Which rows are held out: a share by the hash of the id, or those from a moment on."""
+
+    by: Literal["hash", "time"] = "hash"
+    held_out: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.2
+    field: Name | None = None
+    start: datetime | None = Field(default=None, alias="from")
+    near_duplicate_similarity: Annotated[float, Field(gt=0.0, le=1.0)] = 0.9
+    backtest: Backtest | None = None
+
+    @model_validator(mode="after")
+    def _time_has_a_start(self) -> Self:
+        if self.by == "time" and (self.field is None or self.start is None):
+            raise ValueError("a split by time needs `field` and `from`")
+        return self
+
+
+class FeatureBlock(Declared):
+    """One block of feature columns: a kind, the input fields it reads, and the parameters of its transformer."""
+
+    kind: Literal["word_ngrams", "char_ngrams", "one_hot", "ordinal", "numeric", "boolean", "datetime_parts"]
+    columns: tuple[Name, ...] = Field(min_length=1)
+    params: dict[str, Any] = Field(default_factory=dict)
+
+
+class Features(Declared):
+    """Feature blocks, concatenated from left to right."""
+
+    blocks: tuple[FeatureBlock, ...] = Field(min_length=1)
+
+
+class Estimator(Declared):
+    """A scikit-learn classifier from the allow-list in `ml_pipeline.learning.estimators`."""
+
+    family: str
+    params: dict[str, Any] = Field(default_factory=dict)
+    calibration: Literal["none", "sigmoid", "isotonic"] = "none"
+    members: tuple["Estimator", ...] = ()
+    weights: tuple[float, ...] | None = None
+
+
+class Decision(Declared):
+    """What the threshold is tuned for, on training folds. Costs are per wrong decision, in any one unit."""
+
+    objective: Literal["accuracy", "f1", "cost"] = "accuracy"
+    false_positive: float = Field(default=1.0, ge=0.0)
+    false_negative: float = Field(default=1.0, ge=0.0)
+    require: dict[Literal["accuracy", "f1", "precision", "recall"], Share] = Field(default_factory=dict)
+    folds: int = Field(default=5, ge=2, le=20)
+
+
+class Evaluation(Declared):
+    """How a candidate is judged: slices by these fields, bootstrap draws for intervals, golden samples kept."""
+
+    slices: tuple[Name, ...] = ()
+    bootstrap: int = Field(default=1_000, ge=100, le=20_000)
+    golden_samples: int = Field(default=8, ge=1, le=50)
+
+
+Metric = Literal["accuracy", "f1", "precision", "recall", "roc_auc", "pr_auc"]
+
+
+class Promotion(Declared):
+    """The policy at candidate import: who decides, by which metric, by how much better, and what no version may miss."""
+
+    mode: Literal["manual", "auto"] = "manual"
+    metric: Metric = "accuracy"
+    minimum_gain: float = 0.0
+    floors: dict[Metric, Share] = Field(default_factory=dict)
+
+
+class Serving(Declared):
+    """How predictions are remembered. `required`: no answer without a durable log row. `best_effort`: answer anyway."""
+
+    log: Literal["required", "best_effort"] = "required"
