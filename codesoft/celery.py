@@ -1,0 +1,20 @@
+"""The Celery application. Tasks carry row ids only: what a run is, and whether it is due, stands in the database."""
+
+import os
+
+from celery import Celery
+from django.conf import settings
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "codesoft.settings")
+
+app = Celery("codesoft")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+def make_broker_folders() -> None:
+    """kombu's filesystem transport wants its folders to exist; Redis needs none."""
+    options = settings.CELERY_BROKER_TRANSPORT_OPTIONS
+    for key in ("data_folder_in", "data_folder_out", "control_folder"):
+        if key in options:
+            os.makedirs(options[key], exist_ok=True)

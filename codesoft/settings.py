@@ -1,0 +1,233 @@
+"""Settings for a laptop and for production, from the environment alone.
+
+`CODESOFT_ENV=laptop` (the default) needs nothing: state lives under `var/`, the forms are open, the secret key is random
+and made once. `CODESOFT_ENV=production` has no default for a secret, closes the forms behind a login and wants HTTPS.
+"""
+
+import os
+import secrets
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.urls import reverse_lazy
+
+from ml_pipeline.environment import Environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = Environment.read().var
+env = environ.Env()
+
+PRODUCTION = env.str("CODESOFT_ENV", "laptop") == "production"
+DEBUG = env.bool("DJANGO_DEBUG", False)
+
+
+def _laptop_secret() -> str:
+    """A random key, made once and readable by its owner alone."""
+    path = VAR_DIR / "secret_key"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text()
+    with os.fdopen(handle, "w") as stream:
+        stream.write(key := secrets.token_urlsafe(50))
+    return key
+
+
+SECRET_KEY = env.str("DJANGO_SECRET_KEY") if PRODUCTION else env.str("DJANGO_SECRET_KEY", "") or _laptop_secret()
+ALLOWED_HOSTS = env.list("DJANGO_ALLOWED_HOSTS", default=[] if PRODUCTION else ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("DJANGO_CSRF_TRUSTED_ORIGINS", default=[])
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django_prometheus",
+    "django_celery_beat",
+    "rest_framework",
+    "knox",
+    "drf_spectacular",
+    "predictions",
+    "registry_ui",
+]
+
+MIDDLEWARE = [
+    "codesoft.health.ProbeMiddleware",  # before host validation: probes come with the pod's address as Host
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+
+ROOT_URLCONF = "codesoft.urls"
+WSGI_APPLICATION = "codesoft.wsgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "codesoft" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+
+def _database() -> dict[str, Any]:
+    """SQLite without configuration: WAL and immediate transactions, or concurrent writers meet lock errors."""
+    if env.str("DATABASE_URL", ""):
+        database: dict[str, Any] = env.db("DATABASE_URL")
+    else:
+        database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(VAR_DIR / "codesoft.sqlite3")}
+    if "sqlite" in database["ENGINE"]:
+        database["OPTIONS"] = {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        }
+    else:
+        database["CONN_MAX_AGE"] = 60
+        database["CONN_HEALTH_CHECKS"] = True
+        database["OPTIONS"] = {"connect_timeout": 3}
+    return database
+
+
+DATABASES = {"default": _database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+LOGIN_URL = reverse_lazy("admin:login")
+FORMS_NEED_LOGIN = env.bool("FORMS_NEED_LOGIN", PRODUCTION)
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = env.path("STATIC_ROOT", str(BASE_DIR / "staticfiles"))
+STATICFILES_DIRS = [BASE_DIR / "codesoft" / "static"]
+WHITENOISE_USE_FINDERS = not PRODUCTION
+_STATIC_BACKEND = (
+    "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    if PRODUCTION
+    else "django.contrib.staticfiles.storage.StaticFilesStorage"
+)
+
+
+def _bundle_storage() -> dict[str, Any]:
+    """A folder, or `BUNDLE_STORAGE_URL=s3://bucket/prefix` with the usual AWS variables."""
+    url = env.str("BUNDLE_STORAGE_URL", "")
+    if not url:
+        return {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": str(VAR_DIR / "bundles")},
+        }
+    bucket, _, prefix = url.removeprefix("s3://").partition("/")
+    options = {"bucket_name": bucket, "location": prefix, "file_overwrite": True, "default_acl": None}
+    if endpoint := env.str("BUNDLE_STORAGE_ENDPOINT", ""):
+        options["endpoint_url"] = endpoint
+    return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+
+
+STORAGES = {
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": str(VAR_DIR / "media")},
+    },
+    "staticfiles": {"BACKEND": _STATIC_BACKEND},
+    "bundles": _bundle_storage(),
+}
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["predictions.authentication.SnapshotTokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["predictions.api.parsing.StrictJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "codesoft.api_errors.handle",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+REST_KNOX = {"TOKEN_TTL": timedelta(days=365), "AUTO_REFRESH": False, "TOKEN_LIMIT_PER_USER": None}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Codesoft MLOps",
+    "DESCRIPTION": "Predictions of every live model. Inputs and examples come from the version that serves now.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+}
+
+# Serving. Sizes in bytes, ages in seconds.
+SERVING_DIR = VAR_DIR / "serving"
+SPOOL_DIR = VAR_DIR / "spool"
+SPOOL_LIMIT_BYTES = env.int("SPOOL_LIMIT_BYTES", 256 * 2**20)
+PREDICTION_BODY_LIMIT = env.int("PREDICTION_BODY_LIMIT", 2 * 2**20)
+PREDICTION_ROW_LIMIT = env.int("PREDICTION_ROW_LIMIT", 1_000)
+DATA_UPLOAD_MAX_MEMORY_SIZE = PREDICTION_BODY_LIMIT
+
+# Pipeline runs
+WORKSPACES_DIR = VAR_DIR / "workspaces"
+RUN_LEASE_SECONDS = env.int("RUN_LEASE_SECONDS", 60)
+RUN_MAX_ATTEMPTS = 3
+
+# Celery: Redis, or kombu's filesystem transport, which needs no server and is the same on every machine.
+_BROKER_DIR = VAR_DIR / "broker"
+REDIS_URL = env.str("REDIS_URL", "")
+CELERY_BROKER_URL = REDIS_URL or "filesystem://"
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
+    {"socket_timeout": 5, "socket_connect_timeout": 3}
+    if REDIS_URL
+    else {
+        "data_folder_in": str(_BROKER_DIR / "messages"),
+        "data_folder_out": str(_BROKER_DIR / "messages"),
+        "control_folder": str(_BROKER_DIR / "control"),
+    }
+)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_ROUTES = {"registry_ui.tasks.execute_run": {"queue": "runs"}}
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("DJANGO_SECURE_COOKIES", PRODUCTION)
+SECURE_SSL_REDIRECT = env.bool("DJANGO_SECURE_SSL_REDIRECT", False)
+SECURE_HSTS_SECONDS = env.int("DJANGO_HSTS_SECONDS", 31_536_000 if PRODUCTION else 0)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PRODUCTION else None
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"()": "codesoft.logs.formatter"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
+}
+
+UNFOLD = {
+    "SITE_TITLE": "Codesoft MLOps",
+    "SITE_HEADER": "Codesoft MLOps",
+    "SITE_SUBHEADER": "Registry",
+    "SITE_URL": "/",
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+}

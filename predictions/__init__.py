@@ -1,0 +1,1 @@
+"""Answers and remembers: serving snapshot, bundle store, prediction API and forms, and the durable prediction log."""

@@ -1,0 +1,37 @@
+"""The content-addressed store of bundles: `<hash>/bundle.json` and `<hash>/model.skops` behind Django's storage API."""
+
+from pathlib import Path
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
+
+from ml_pipeline.bundle.model_bundle import MANIFEST_FILE, MODEL_FILE
+from ml_pipeline.bundle.writing import write_bundle
+from ml_pipeline.canonical import sha256_hex
+
+
+def store_bundle(manifest: bytes, fitted: bytes) -> str:
+    """Keep a bundle and give its hash. Storing it again changes nothing; the manifest comes last and completes it."""
+    bundle_hash = sha256_hex(manifest)
+    if not has_bundle(bundle_hash):
+        for name, content in ((MODEL_FILE, fitted), (MANIFEST_FILE, manifest)):
+            path = f"{bundle_hash}/{name}"
+            storages["bundles"].delete(path)
+            storages["bundles"].save(path, ContentFile(content))
+    return bundle_hash
+
+
+def has_bundle(bundle_hash: str) -> bool:
+    return storages["bundles"].exists(f"{bundle_hash}/{MANIFEST_FILE}")
+
+
+def read_bundle(bundle_hash: str) -> tuple[bytes, bytes]:
+    """Manifest and model file; FileNotFoundError where the store has none of that hash."""
+    with storages["bundles"].open(f"{bundle_hash}/{MANIFEST_FILE}") as manifest:
+        with storages["bundles"].open(f"{bundle_hash}/{MODEL_FILE}") as fitted:
+            return manifest.read(), fitted.read()
+
+
+def copy_bundle(bundle_hash: str, folder: Path) -> None:
+    """Copy a bundle's two files into `folder`."""
+    write_bundle(folder, *read_bundle(bundle_hash))

@@ -1,0 +1,101 @@
+"""The serving tables. `Deployment` and `Generation` are written by `registry_ui.services` alone; a test says so."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+
+class Deployment(models.Model):
+    """What serves one model now. Every change adds one to `generation` in a compare-and-set."""
+
+    model = models.CharField(max_length=63, unique=True)
+    generation = models.PositiveBigIntegerField(default=0)
+    champion_version = models.PositiveIntegerField(null=True)
+    champion_bundle = models.CharField(max_length=64, null=True)  # noqa: DJ001 - null is "none live", and a constraint
+    canary_version = models.PositiveIntegerField(null=True)
+    canary_bundle = models.CharField(max_length=64, null=True)  # noqa: DJ001
+    canary_share = models.FloatField(null=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="champion_is_whole_or_absent",
+                condition=Q(champion_version__isnull=True, champion_bundle__isnull=True)
+                | Q(champion_version__isnull=False, champion_bundle__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="canary_is_whole_or_absent",
+                condition=Q(canary_version__isnull=True, canary_bundle__isnull=True, canary_share__isnull=True)
+                | Q(
+                    canary_version__isnull=False,
+                    canary_bundle__isnull=False,
+                    canary_share__gt=0,
+                    canary_share__lt=1,
+                    champion_version__isnull=False,
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model}: version {self.champion_version}, generation {self.generation}"
+
+
+class Generation(models.Model):
+    """The history of a deployment: which version served from when on, and because of what."""
+
+    model = models.CharField(max_length=63)
+    number = models.PositiveBigIntegerField()
+    champion_version = models.PositiveIntegerField(null=True)
+    champion_bundle = models.CharField(max_length=64, null=True)  # noqa: DJ001
+    cause = models.CharField(max_length=200)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="one_row_a_generation", fields=["model", "number"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model} generation {self.number}"
+
+
+class Prediction(models.Model):
+    """One answer that a caller got. Rows arrive from the spools, in bulk and idempotently by id."""
+
+    id = models.UUIDField(primary_key=True)
+    created_at = models.DateTimeField(db_index=True)
+    model = models.CharField(max_length=63)
+    version = models.PositiveIntegerField()
+    bundle = models.CharField(max_length=64)
+    route = models.CharField(max_length=10)
+    entity_id = models.CharField(max_length=200, blank=True)
+    inputs = models.JSONField()
+    label = models.CharField(max_length=200)
+    probability = models.FloatField()
+    threshold = models.FloatField(null=True)
+    latency_us = models.PositiveIntegerField()
+    caller = models.CharField(max_length=150, blank=True)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(name="prediction_by_model", fields=["model", "-created_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.version}: {self.label}"
+
+
+class Observation(models.Model):
+    """Something that serving saw and that somebody should know: a bundle that cannot be loaded, a torn spool."""
+
+    created_at = models.DateTimeField(auto_now_add=True)
+    model = models.CharField(max_length=63, blank=True)
+    kind = models.CharField(max_length=40)
+    subject = models.CharField(max_length=100)
+    message = models.TextField()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(name="observation_by_model", fields=["model", "-created_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.subject}"

@@ -1,0 +1,14 @@
+"""The product's settings with state in a temporary folder, and PostgreSQL where `DATABASE_URL` says so."""
+
+import os
+import tempfile
+
+_state = tempfile.mkdtemp(prefix="codesoft-tests-")
+os.environ["VAR_DIR"] = _state
+os.environ.pop("REDIS_URL", None)
+os.environ.pop("MONGODB_URI", None)
+os.environ.pop("MLFLOW_TRACKING_URI", None)
+
+from codesoft.settings import *  # noqa: E402, F403 - settings are built from the variables above
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
