@@ -176,9 +176,7 @@ class Encoder:
 
     def _cleaned_texts(self, row: Row) -> dict[str, Value]:
         return {
-            field: clean(text, names)
-            for field, names in self._cleaning.items()
-            if isinstance(text := row[field], str)
+            field: clean(text, names) for field, names in self._cleaning.items() if isinstance(text := row[field], str)
         }
 
 
