@@ -43,7 +43,8 @@ class NumberInput(_Input):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        return _check_bounds(self, self.minimum, self.maximum)
+        _check_bounds(self.minimum, self.maximum)
+        return self
 
 
 class IntegerInput(_Input):
@@ -56,7 +57,8 @@ class IntegerInput(_Input):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        return _check_bounds(self, self.minimum, self.maximum)
+        _check_bounds(self.minimum, self.maximum)
+        return self
 
 
 class CategoryInput(_Input):
@@ -103,7 +105,8 @@ class DatetimeInput(_Input):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        return _check_bounds(self, self.earliest, self.latest)
+        _check_bounds(self.earliest, self.latest)
+        return self
 
 
 InputField = Annotated[
@@ -118,7 +121,6 @@ def as_utc_milliseconds(moment: datetime) -> datetime:
     return aware.replace(microsecond=aware.microsecond // 1000 * 1000)
 
 
-def _check_bounds(field: Any, low: Any, high: Any) -> Any:
+def _check_bounds(low: Any, high: Any) -> None:
     if low is not None and high is not None and low > high:
         raise ValueError(f"the lower bound {low} is above the upper bound {high}")
-    return field

@@ -5,6 +5,7 @@ from typing import Any, Literal, Self, get_args
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from ml_pipeline.errors import InvalidSpec
+from ml_pipeline.learning.cleaning import CLEANERS
 from ml_pipeline.spec.base import Declared
 from ml_pipeline.spec.inputs import InputField
 from ml_pipeline.spec.sections import (
@@ -101,8 +102,6 @@ class ModelSpec(Declared):
     @field_validator("cleaning")
     @classmethod
     def _known_cleaning(cls, cleaning: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-        from ml_pipeline.learning.cleaning import CLEANERS
-
         for field, names in cleaning.items():
             for name in names:
                 if name not in CLEANERS:

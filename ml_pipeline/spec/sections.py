@@ -189,7 +189,7 @@ Metric = Literal["accuracy", "f1", "precision", "recall", "roc_auc", "pr_auc"]
 
 
 class Promotion(Declared):
-    """The policy at candidate import: who decides, by which metric, by how much better, and what no version may miss."""
+    """Policy at candidate import: who decides, by which metric, how much better, and what no version may miss."""
 
     mode: Literal["manual", "auto"] = "manual"
     metric: Metric = "accuracy"

@@ -1,0 +1,54 @@
+"""A small process that stands between a worker and a command, so that neither outlives the other.
+
+Started in a session of its own with a pipe as standard input, it runs the command in a process group and waits for
+whichever comes first: the command's end, or the pipe's end, which means that the worker is gone, however it died. Then
+the whole group is killed: `dvc` leaves its stage running when it is killed, and a stage may have children too.
+
+Run by path, without site-packages, because it must start in milliseconds: `python -I -S guard.py COMMAND …`.
+"""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+
+GRACE_SECONDS = 2.0
+_COMMAND_ENDED = b"e"
+
+
+def main(command: list[str]) -> int:
+    """Run `command`; give its exit status, or 128 + 15 when it was stopped because the worker went away."""
+    reading, writing = os.pipe()
+    signal.signal(signal.SIGTERM, lambda *_: os.close(0))
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0)
+    sys.stdout.write(f"guard: process group {child.pid}\n")
+    sys.stdout.flush()
+    threading.Thread(target=lambda: (child.wait(), os.write(writing, _COMMAND_ENDED)), daemon=True).start()
+    ended = _wait(reading)
+    if not ended:
+        _signal_group(child.pid, signal.SIGTERM)
+        select.select([reading], [], [], GRACE_SECONDS)
+    _signal_group(child.pid, signal.SIGKILL)
+    return child.returncode if ended else 128 + signal.SIGTERM
+
+
+def _wait(command_ended: int) -> bool:
+    """True when the command ended, False when the worker did (or asked to stop by SIGTERM)."""
+    try:
+        readable, _, _ = select.select([0, command_ended], [], [])
+    except OSError:  # SIGTERM closed standard input
+        return False
+    return command_ended in readable
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    try:
+        os.killpg(group, number)
+    except ProcessLookupError:
+        return
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,118 @@
+"""One pipeline run of one model in a prepared workspace: reproduce, then publish; nothing outlives the caller."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ml_pipeline.errors import RunFailed
+from ml_pipeline.paths import Artifacts
+from ml_pipeline.running.progress import StageEvent, parse_line
+from ml_pipeline.running.repro import reproduce, run_step
+from ml_pipeline.running.workspace import LOCK_FILE
+
+
+@dataclass
+class StageRecord:
+    """How one stage went. `seconds` is wall time; unchanged and restored stages took about none."""
+
+    stage: str
+    state: str
+    seconds: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"stage": self.stage, "state": self.state, "seconds": round(self.seconds, 1)}
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What a run left: artifacts in the workspace, the published version, this model's lock entries."""
+
+    artifacts_root: Path
+    published: dict[str, Any]
+    lock_entries: bytes
+    stages: list[dict[str, Any]]
+
+
+@dataclass
+class StageClock:
+    """Turns the lines of `dvc repro` into stage records with durations."""
+
+    records: list[StageRecord] = field(default_factory=list)
+    _started: float = 0.0
+
+    def read(self, line: str) -> StageEvent | None:
+        """Take one line of output; give the event in it, if any."""
+        event = parse_line(line)
+        if event is None:
+            return None
+        self.close()
+        if event.state == "failed":
+            for record in self.records:
+                record.state = "failed" if record.stage == event.stage else record.state
+        else:
+            self.records.append(StageRecord(event.stage, event.state))
+        return event
+
+    def close(self) -> None:
+        """End the running stage, if one runs."""
+        now = time.monotonic()
+        if self.records and self.records[-1].state == "running":
+            self.records[-1].state = "done"
+            self.records[-1].seconds = now - self._started
+        self._started = now
+
+    def as_list(self) -> list[dict[str, Any]]:
+        return [record.as_dict() for record in self.records]
+
+
+def run_job(
+    model: str,
+    workspace: Path,
+    *,
+    on_line: Callable[[str], None],
+    should_stop: Callable[[], bool] = lambda: False,
+    on_stages: Callable[[list[dict[str, Any]]], None] = lambda _: None,
+) -> JobResult:
+    """Reproduce and publish `model` in `workspace`. RunFailed carries the last lines of what failed."""
+    clock = StageClock()
+
+    def watch(line: str) -> None:
+        if clock.read(line) is not None:
+            on_stages(clock.as_list())
+        on_line(line)
+
+    try:
+        reproduce([model], folder=workspace, on_line=watch, should_stop=should_stop)
+    finally:
+        clock.close()
+        on_stages(clock.as_list())
+    published = _publish(model, workspace, on_line, should_stop)
+    return JobResult(
+        artifacts_root=workspace / Artifacts(model).root,
+        published=published,
+        lock_entries=(workspace / LOCK_FILE).read_bytes(),
+        stages=clock.as_list(),
+    )
+
+
+def _publish(
+    model: str, workspace: Path, on_line: Callable[[str], None], should_stop: Callable[[], bool]
+) -> dict[str, Any]:
+    """The publish step in a process of its own (mlflow costs seconds and memory); it prints one JSON object."""
+    answers: list[dict[str, Any]] = []
+
+    def read(line: str) -> None:
+        if line.startswith("{"):
+            answers.append(json.loads(line))
+        else:
+            on_line(line)
+
+    command = [sys.executable, "-m", "ml_pipeline.tracking.publish", model]
+    run_step(command, folder=workspace, on_line=read, should_stop=should_stop)
+    if not answers:
+        raise RunFailed("The publish step named no version.")
+    return answers[-1]
