@@ -28,7 +28,7 @@ from sklearn.preprocessing import (
 from ml_pipeline.canonical import canonical_json
 from ml_pipeline.errors import InvalidSpec
 from ml_pipeline.inputs import Row, Value
-from ml_pipeline.learning.cleaning import clean
+from ml_pipeline.learning.row_cleaning import clean_rows
 from ml_pipeline.spec import FeatureBlock
 
 Matrix = NDArray[np.float64] | sparse.csr_matrix
@@ -148,9 +148,7 @@ class Encoder:
 
     def clean(self, rows: Sequence[Row]) -> list[Row]:
         """Rows with their text columns cleaned. `fit` and `transform` take cleaned rows."""
-        if not self._cleaning:
-            return list(rows)
-        return [{**row, **self._cleaned_texts(row)} for row in rows]
+        return clean_rows(rows, self._cleaning)
 
     def fit(self, rows: Sequence[Row]) -> Self:
         for block in self.blocks:
@@ -173,11 +171,6 @@ class Encoder:
     def unknown(self, row: Row) -> list[str]:
         """Category columns of `row` whose word was never seen in training: they score as unknown."""
         return [column for block in self.blocks if isinstance(block, TableBlock) for column in block.unknown(row)]
-
-    def _cleaned_texts(self, row: Row) -> dict[str, Value]:
-        return {
-            field: clean(text, names) for field, names in self._cleaning.items() if isinstance(text := row[field], str)
-        }
 
 
 def _number_pipeline(params: dict[str, Any], kind: str) -> Pipeline:
