@@ -1,7 +1,7 @@
 """The one module that reads the pipeline's environment variables. Nothing here has a secret default."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -16,8 +16,12 @@ class Environment:
     mongodb_database: str
     mlflow_tracking_uri: str | None
     dagshub_repo: str | None
-    dagshub_token: str | None
+    dagshub_token: str | None = field(repr=False)
     git_commit: str | None
+    dagshub_host: str | None = None
+    mlflow_username: str | None = None
+    mlflow_password: str | None = field(default=None, repr=False)
+    trigger: str = "developer"
 
     @classmethod
     def read(cls) -> "Environment":
@@ -29,4 +33,8 @@ class Environment:
             dagshub_repo=os.environ.get("DAGSHUB_REPO") or None,
             dagshub_token=os.environ.get("DAGSHUB_TOKEN") or None,
             git_commit=os.environ.get("GIT_COMMIT") or None,
+            dagshub_host=os.environ.get("DAGSHUB_HOST") or None,
+            mlflow_username=os.environ.get("MLFLOW_TRACKING_USERNAME") or None,
+            mlflow_password=os.environ.get("MLFLOW_TRACKING_PASSWORD") or None,
+            trigger=os.environ.get("CODESOFT_TRIGGER") or "developer",
         )

@@ -1,0 +1,116 @@
+"""What a tracking server can do, asked once a server and remembered for a day under `var/`.
+
+DagsHub and servers of some years ago lack parts that today's client has. Each question is a read, or a call about a
+model that does not exist: "no such model" is a yes, "no such address" is a no.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ml_pipeline.canonical import readable_json, write_bytes
+from ml_pipeline.tracking.client import Connection
+from ml_pipeline.tracking.errors import MissingEndpoint, NotTracked, Rejected
+from ml_pipeline.tracking.registry import Registry, RunTagRegistry, ServerRegistry
+from ml_pipeline.tracking.server import TrackingServer
+
+_REMEMBERED_SECONDS = 24 * 3600
+_NOBODY = "codesoft-ability-probe"
+
+
+@dataclass(frozen=True)
+class ServerAbilities:
+    """True where the server offers it. What is missing is worked around, as `in_words` tells."""
+
+    registry: bool
+    aliases: bool
+    stages: bool
+    logged_models: bool
+
+    def in_words(self) -> list[str]:
+        """One sentence an ability, for an operator."""
+        if not self.registry:
+            return [
+                "It has no model registry: versions, stages and aliases are kept as tags of their runs.",
+                *([] if self.logged_models else [_NO_LOGGED_MODELS]),
+            ]
+        return [
+            "It has a model registry.",
+            "Aliases are supported." if self.aliases else "It has no aliases: a tag of the registered model stands in.",
+            "Stages are supported." if self.stages else "It has no stages: a tag of the version stands in.",
+            "Logged models are supported; nothing here needs them." if self.logged_models else _NO_LOGGED_MODELS,
+        ]
+
+
+_NO_LOGGED_MODELS = "It has no logged models; nothing here needs them: the bundle is an artefact of its run."
+
+
+def server_abilities(connection: Connection, *, again: bool = False) -> ServerAbilities:
+    """The server's abilities, from memory where they were asked within a day, unless `again`."""
+    if not connection.server.is_http:
+        return ServerAbilities(registry=True, aliases=True, stages=True, logged_models=True)
+    if not again and (known := remembered_abilities(connection.server)) is not None:
+        return known
+    asked = _ask(connection)
+    _remember(connection.server, asked)
+    return asked
+
+
+def remembered_abilities(server: TrackingServer) -> ServerAbilities | None:
+    """What was found within the last day, without asking the server: fit for a web process."""
+    try:
+        content = json.loads(_memory(server).read_bytes())
+        if not 0 <= time.time() - content["asked"] <= _REMEMBERED_SECONDS:
+            return None
+        return ServerAbilities(**content["abilities"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def registry_of(connection: Connection) -> Registry:
+    """The registry that this server has, or the one made of its runs' tags."""
+    return ServerRegistry(connection) if server_abilities(connection).registry else RunTagRegistry(connection)
+
+
+def _ask(connection: Connection) -> ServerAbilities:
+    def offers(question: Callable[[Any], object]) -> bool:
+        try:
+            with connection.translated() as client:
+                question(client)
+        except MissingEndpoint:
+            return False
+        except (NotTracked, Rejected):
+            return True
+        return True
+
+    with connection.translated() as client:
+        client.search_experiments(max_results=1)  # wrong credentials end here, and are no answer about abilities
+    # Some servers read a registry and cannot write one. The empty name is refused wherever creation exists.
+    registry = offers(lambda client: client.search_registered_models(max_results=1)) and offers(
+        lambda client: client.create_registered_model("")
+    )
+    return ServerAbilities(
+        registry=registry,
+        aliases=registry and offers(lambda client: client.set_registered_model_alias(_NOBODY, "probe", "1")),
+        stages=registry and offers(lambda client: client.transition_model_version_stage(_NOBODY, "1", "Staging")),
+        logged_models=offers(lambda client: client.search_logged_models(experiment_ids=["0"], max_results=1)),
+    )
+
+
+def note_missing_registry(connection: Connection) -> Registry:
+    """Remember that the registry cannot register after all, whatever it answered, and give the one that can."""
+    known = server_abilities(connection)
+    _remember(connection.server, replace(known, registry=False, aliases=False, stages=False))
+    return RunTagRegistry(connection)
+
+
+def _remember(server: TrackingServer, abilities: ServerAbilities) -> None:
+    content = {"server": server.uri, "asked": time.time(), "abilities": asdict(abilities)}
+    write_bytes(_memory(server), readable_json(content))
+
+
+def _memory(server: TrackingServer) -> Path:
+    return server.state / f"abilities-{server.key}.json"

@@ -1,0 +1,219 @@
+"""Make sure that a model's run and version stand on the configured tracking server: `python -m …publish MODEL…`.
+
+DVC's run cache may skip the stage that registers, and a server may be emptied or exchanged. So everything here starts
+from the files that evaluation and registration left, and doing it again finds what is there.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ml_pipeline.canonical import sha256_hex
+from ml_pipeline.errors import CodesoftError, NotEnoughData
+from ml_pipeline.paths import Artifacts
+from ml_pipeline.tracking.abilities import note_missing_registry, registry_of
+from ml_pipeline.tracking.client import Connection, connect
+from ml_pipeline.tracking.errors import MissingEndpoint
+from ml_pipeline.tracking.lineage import (
+    BUNDLE_TAG,
+    DATA_TAG,
+    KEY_TAG,
+    VERDICT_TAG,
+    lineage_tags,
+    lock_entries,
+    version_key,
+)
+from ml_pipeline.tracking.locking import file_lock
+from ml_pipeline.tracking.pictures import draw_plots
+from ml_pipeline.tracking.registry import (
+    BUNDLE_FOLDER,
+    RUN_TAG,
+    Registry,
+    TrackedVersion,
+    experiment_name,
+    registered_name,
+)
+from ml_pipeline.tracking.runs import (
+    TrackedRun,
+    create_run,
+    delete_run,
+    find_runs,
+    finish_run,
+    has_file,
+    tag_run,
+    upload,
+)
+from ml_pipeline.tracking.server import TrackingServer
+
+COMPLETE_TAG = "codesoft.complete"
+LOCK_TAG = "codesoft.dvc_lock"
+
+
+@dataclass(frozen=True)
+class PublishedVersion:
+    """Where a version stands. `tracking_uri` holds no credentials; `url` is None for a local store, which has no pages."""
+
+    model: str
+    run_id: str
+    version: int
+    tracking_uri: str
+    url: str | None
+
+
+def publish(artifacts: Artifacts) -> PublishedVersion:
+    """Run and version on the configured server, made only where they are missing, with this model's DVC lock entries."""
+    run_id = publish_run(artifacts)
+    version = publish_version(artifacts)
+    connection = connect(TrackingServer.configured())
+    _attach_lock(connection, artifacts, run_id)
+    server = connection.server
+    url = server.page("models", registered_name(artifacts.model), "versions", version)
+    return PublishedVersion(artifacts.model, run_id, version, server.uri, url)
+
+
+def publish_run(artifacts: Artifacts) -> str:
+    """The id of the run that holds this evaluation: the one that stands complete, else a finished or a new one."""
+    connection = connect(TrackingServer.configured())
+    with file_lock(_lock(connection, artifacts)):
+        return _run(connection, artifacts, _report(artifacts)).id
+
+
+def publish_version(artifacts: Artifacts) -> int:
+    """The number of this (model, bundle hash, data hash): registered once, tagged with the recommendation's verdict."""
+    connection = connect(TrackingServer.configured())
+    report = _report(artifacts)
+    with file_lock(_lock(connection, artifacts)):
+        run = _run(connection, artifacts, report)
+        registry = registry_of(connection)
+        try:
+            number = _registered(registry, artifacts.model, run.id, version_key(report), report)
+        except MissingEndpoint:
+            registry = note_missing_registry(connection)
+            number = _registered(registry, artifacts.model, run.id, version_key(report), report)
+        _refresh_tags(registry, artifacts, number, run.id)
+    return number
+
+
+def _registered(registry: Registry, model: str, run_id: str, key: str, report: dict[str, Any]) -> int:
+    """The lowest number with this key. Another machine may register at the same time: the later one steps back."""
+    if found := _with_key(registry, model, key):
+        return found[0].version
+    tags = {KEY_TAG: key, BUNDLE_TAG: report["bundle_hash"], DATA_TAG: report["data_hash"]}
+    mine = registry.create(model, run_id, tags)
+    first = min([item.version for item in _with_key(registry, model, key)], default=mine)
+    if first != mine:
+        registry.discard(model, mine)
+    return first
+
+
+def _with_key(registry: Registry, model: str, key: str) -> list[TrackedVersion]:
+    return [item for item in registry.versions(model) if item.tags.get(KEY_TAG) == key]
+
+
+def _refresh_tags(registry: Registry, artifacts: Artifacts, number: int, run_id: str) -> None:
+    """The verdict of now, and the run that holds the bundle: the first one may have been deleted."""
+    wanted = {RUN_TAG: run_id}
+    if artifacts.recommendation.exists():
+        wanted[VERDICT_TAG] = str(json.loads(artifacts.recommendation.read_bytes())["verdict"])
+    known = next(item.tags for item in registry.versions(artifacts.model) if item.version == number)
+    changed = {name: value for name, value in wanted.items() if known.get(name) != value}
+    if changed:
+        registry.tag(artifacts.model, number, changed)
+
+
+def _run(connection: Connection, artifacts: Artifacts, report: dict[str, Any]) -> TrackedRun:
+    """A complete run for this evaluation. A half-logged one is filled: every write repeats without a trace."""
+    experiment, key = experiment_name(artifacts.model), version_key(report)
+    standing = find_runs(connection, experiment, KEY_TAG, key)
+    for run in standing:
+        if run.tags.get(COMPLETE_TAG) == "true" and has_file(connection, run.id, f"{BUNDLE_FOLDER}/bundle.json"):
+            return run
+    if standing:
+        return _fill(connection, artifacts, report, standing[0])
+    name = f"{artifacts.model} {report['bundle_hash'][:8]}"
+    run = create_run(connection, experiment, name, lineage_tags(artifacts, report))
+    _fill(connection, artifacts, report, run)
+    first = find_runs(connection, experiment, KEY_TAG, key)[0]
+    if first.id != run.id and first.tags.get(COMPLETE_TAG) == "true":
+        delete_run(connection, run.id)
+        return first
+    return run
+
+
+def _fill(connection: Connection, artifacts: Artifacts, report: dict[str, Any], run: TrackedRun) -> TrackedRun:
+    connection.log(run.id, report["parameters"], _metrics(artifacts, report), run.started)
+    upload(connection, run.id, artifacts.report)
+    upload(connection, run.id, artifacts.metrics)
+    upload(connection, run.id, artifacts.bundle, BUNDLE_FOLDER)
+    if artifacts.plots.is_dir():
+        upload(connection, run.id, artifacts.plots, "plots")
+    with tempfile.TemporaryDirectory() as folder:
+        if draw_plots(artifacts.plots, Path(folder)):
+            upload(connection, run.id, Path(folder), "pictures")
+    finish_run(connection, run.id)
+    tag_run(connection, run.id, {COMPLETE_TAG: "true"})
+    return run
+
+
+def _metrics(artifacts: Artifacts, report: dict[str, Any]) -> dict[str, float]:
+    """Flat metrics, and the interval of each that has one as `<name>_low` and `<name>_high`."""
+    metrics: dict[str, float] = dict(json.loads(artifacts.metrics.read_bytes()))
+    for name, measured in report["metrics"].items():
+        bounds = {name: measured["value"], f"{name}_low": measured.get("low"), f"{name}_high": measured.get("high")}
+        metrics.update({key: value for key, value in bounds.items() if value is not None})
+    return metrics
+
+
+def _attach_lock(connection: Connection, artifacts: Artifacts, run_id: str) -> None:
+    """The lock entries that reproduce this version, as an artefact. They are final only after the whole run."""
+    entries = lock_entries(artifacts.model)
+    if entries is None:
+        return
+    found = find_runs(connection, experiment_name(artifacts.model), LOCK_TAG, sha256_hex(entries))
+    if any(run.id == run_id for run in found):
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "dvc.lock"
+        path.write_bytes(entries)
+        upload(connection, run_id, path, "lineage")
+    tag_run(connection, run_id, {LOCK_TAG: sha256_hex(entries)})
+
+
+def _report(artifacts: Artifacts) -> dict[str, Any]:
+    try:
+        report: dict[str, Any] = json.loads(artifacts.report.read_bytes())
+    except FileNotFoundError as error:
+        raise NotEnoughData(
+            f"There is no evaluation of {artifacts.model} to publish ({artifacts.report} is missing).",
+            advice=f"Run `dvc repro evaluation@{artifacts.model}` first.",
+        ) from error
+    return report
+
+
+def _lock(connection: Connection, artifacts: Artifacts) -> Path:
+    return connection.server.state / f"publish-{artifacts.model}.lock"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Publish each model; one JSON line each on stdout. The exit code is 1 where one could not be published."""
+    parser = argparse.ArgumentParser(prog="python -m ml_pipeline.tracking.publish", description=main.__doc__)
+    parser.add_argument("models", metavar="MODEL", nargs="+")
+    failed = False
+    for model in parser.parse_args(arguments).models:
+        try:
+            line: dict[str, Any] = asdict(publish(Artifacts(model)))
+        except CodesoftError as error:
+            failed = True
+            line = {"model": model, "error": error.code, "message": error.message, "advice": error.advice}
+        sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
