@@ -12,8 +12,8 @@ class Environment:
     """Where state lives and which servers are configured; None where nothing is."""
 
     var: Path
-    mongodb_uri: str | None
-    mongodb_database: str
+    mongodb_uri: str | None = field(repr=False)
+    mongodb_database: str | None
     mlflow_tracking_uri: str | None
     dagshub_repo: str | None
     dagshub_token: str | None = field(repr=False)
@@ -28,7 +28,7 @@ class Environment:
         return cls(
             var=Path(os.environ.get("VAR_DIR") or PROJECT_ROOT / "var").resolve(),
             mongodb_uri=os.environ.get("MONGODB_URI") or None,
-            mongodb_database=os.environ.get("MONGODB_DATABASE") or "codesoft",
+            mongodb_database=os.environ.get("MONGODB_DATABASE") or None,
             mlflow_tracking_uri=os.environ.get("MLFLOW_TRACKING_URI") or None,
             dagshub_repo=os.environ.get("DAGSHUB_REPO") or None,
             dagshub_token=os.environ.get("DAGSHUB_TOKEN") or None,
