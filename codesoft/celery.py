@@ -1,6 +1,7 @@
 """The Celery application. Tasks carry row ids only: what a run is, and whether it is due, stands in the database."""
 
 import os
+from pathlib import Path
 
 from celery import Celery
 from django.conf import settings
@@ -17,4 +18,4 @@ def make_broker_folders() -> None:
     options = settings.CELERY_BROKER_TRANSPORT_OPTIONS
     for key in ("data_folder_in", "data_folder_out", "control_folder"):
         if key in options:
-            os.makedirs(options[key], exist_ok=True)
+            Path(options[key]).mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,7 @@ Started in a session of its own with a pipe as standard input, it runs the comma
 whichever comes first: the command's end, or the pipe's end, which means that the worker is gone, however it died. Then
 the whole group is killed: `dvc` leaves its stage running when it is killed, and a stage may have children too.
 
-Run by path, without site-packages, because it must start in milliseconds: `python -I -S guard.py COMMAND …`.
+Run by path, without site-packages, because it must start in milliseconds: `python -I -S guard.py GRACE_SECONDS COMMAND …`.
 """
 
 import os
@@ -14,12 +14,14 @@ import subprocess
 import sys
 import threading
 
-GRACE_SECONDS = 2.0
 _COMMAND_ENDED = b"e"
 
 
-def main(command: list[str]) -> int:
-    """Run `command`; give its exit status, or 128 + 15 when it was stopped because the worker went away."""
+def main(grace: float, command: list[str]) -> int:
+    """Run `command`; give its exit status, or 128 + 15 when it was stopped because the worker went away.
+
+    A command that is stopped gets SIGTERM, `grace` seconds, and SIGKILL.
+    """
     reading, writing = os.pipe()
     signal.signal(signal.SIGTERM, lambda *_: os.close(0))
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0)
@@ -29,7 +31,7 @@ def main(command: list[str]) -> int:
     ended = _wait(reading)
     if not ended:
         _signal_group(child.pid, signal.SIGTERM)
-        select.select([reading], [], [], GRACE_SECONDS)
+        select.select([reading], [], [], grace)
     _signal_group(child.pid, signal.SIGKILL)
     return child.returncode if ended else 128 + signal.SIGTERM
 
@@ -51,4 +53,4 @@ def _signal_group(group: int, number: signal.Signals) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(float(sys.argv[1]), sys.argv[2:]))

@@ -22,14 +22,15 @@ def run_guarded(
     env: Mapping[str, str],
     on_line: Callable[[str], None],
     should_stop: Callable[[], bool] = lambda: False,
+    grace: float = 2.0,
 ) -> int:
     """Run `command` and give its exit status; `on_line` gets each line of its output (both streams).
 
     `should_stop` is asked twice a second; when it says so, or when this process dies, the command and everything it
-    started are gone within `guard.GRACE_SECONDS`.
+    started are gone within `grace` seconds.
     """
     guard = subprocess.Popen(
-        [sys.executable, "-I", "-S", str(_GUARD), *command],
+        [sys.executable, "-I", "-S", str(_GUARD), str(grace), *command],
         cwd=cwd,
         env=dict(env),
         stdin=subprocess.PIPE,

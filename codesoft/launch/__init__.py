@@ -1,0 +1,1 @@
+"""`make run`: from an empty folder to a serving product, on one machine and without an account."""

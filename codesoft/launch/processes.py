@@ -1,0 +1,82 @@
+"""The processes of the product on one machine, started and stopped together.
+
+Each runs under the pipeline's guard process: when one of them ends, or this process dies however it may, all end.
+"""
+
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ml_pipeline.running.guarded import run_guarded
+
+_GRACE_SECONDS = 10.0
+_LOUD = ("[error", "[critical", "ERROR", "CRITICAL", "Traceback")
+
+
+def process_commands() -> dict[str, list[str]]:
+    """Name → command. Two workers everywhere: a long run must not hold up the short tasks."""
+    celery = [sys.executable, "-m", "celery", "-A", "codesoft.celery", "--quiet"]
+    worker = [*celery, "worker", "-c", "1", "--without-gossip", "--without-mingle"]
+    return {
+        "web": [sys.executable, "-m", "gunicorn", "codesoft.wsgi:application", "-c", "codesoft/gunicorn.py"],
+        "runs": [*worker, "-Q", "runs", "-n", "runs@%h", "--prefetch-multiplier", "1"],
+        "default": [*worker, "-Q", "default", "-n", "default@%h"],
+        "beat": [*celery, "beat"],
+        "dispatcher": [sys.executable, "manage.py", "dispatch_runs"],
+    }
+
+
+@dataclass
+class Supervisor:
+    """Runs commands side by side, one thread each, and writes their output to `<log_folder>/<name>.log`."""
+
+    log_folder: Path
+    folder: Path
+    environment: Mapping[str, str]
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _threads: list[threading.Thread] = field(default_factory=list)
+    first_ended: str | None = None
+
+    def start(self, commands: Mapping[str, Sequence[str]]) -> None:
+        self.log_folder.mkdir(parents=True, exist_ok=True)
+        for name, command in commands.items():
+            thread = threading.Thread(target=self._run, args=(name, command), name=name)
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self) -> None:
+        """Ask every process to end; `wait` returns when all have."""
+        self._stopping.set()
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopping.is_set()
+
+    def wait(self) -> None:
+        """Until one process ended or `stop` was called, and then until all are gone."""
+        while not self._stopping.wait(0.5):
+            continue
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self, name: str, command: Sequence[str]) -> None:
+        with (self.log_folder / f"{name}.log").open("a", buffering=1) as log:
+
+            def show(line: str) -> None:
+                log.write(line + "\n")
+                if any(mark in line for mark in _LOUD):
+                    sys.stderr.write(f"{name}: {line}\n")
+
+            status = run_guarded(
+                command,
+                cwd=self.folder,
+                env=self.environment,
+                on_line=show,
+                should_stop=self._stopping.is_set,
+                grace=_GRACE_SECONDS,
+            )
+        if not self._stopping.is_set():
+            self.first_ended = f"{name} (exit status {status}; see {self.log_folder / name}.log)"
+            self._stopping.set()

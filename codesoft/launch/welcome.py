@@ -1,0 +1,51 @@
+"""What a person needs to know once the product serves: addresses, who may log in, and a request to paste."""
+
+import json
+from typing import Any
+
+from predictions.bundle_store import read_bundle
+from predictions.models import Deployment
+
+
+def welcome(access: dict[str, Any], *, first_time: bool, access_file: str, log_folder: str, metrics_port: int) -> str:
+    """The closing text of `make run`. Passwords and token are shown the first time only."""
+    url = access["url"]
+    lines = [
+        "",
+        "Codesoft MLOps is running. Ctrl-C stops everything.",
+        f"  Forms     {url}/",
+        f"  Registry  {url}/admin/",
+        f"  API       {url}/api/v1/docs",
+        f"  Metrics   http://127.0.0.1:{metrics_port}/metrics",
+        f"  Logs      {log_folder}",
+        "",
+    ]
+    if first_time:
+        lines += [f"  {user['name']:<9} password {user['password']}   ({user['role']})" for user in access["users"]]
+        lines += [f"  API token {access['token']}", f"  Kept in {access_file}, which only you can read.", ""]
+    else:
+        lines += [f"  Passwords and API token: {access_file}", ""]
+    lines += _requests(url, access["token"] if first_time else _token_from(access_file))
+    return "\n".join(lines) + "\n"
+
+
+def _requests(url: str, token: str) -> list[str]:
+    """One `curl` a live model, with a real document of its live version as inputs."""
+    lines = []
+    live = Deployment.objects.filter(champion_version__isnull=False).order_by("model")
+    for model, bundle_hash in live.values_list("model", "champion_bundle"):
+        sample = json.loads(read_bundle(bundle_hash)[0])["golden_samples"][0]
+        body = json.dumps({"inputs": sample["inputs"]}).replace("'", "'\\''")
+        lines += [
+            f"curl -s {url}/api/v1/models/{model}/predictions \\",
+            f"  -H 'Authorization: Token {token}' -H 'Content-Type: application/json' \\",
+            f"  -d '{body}'",
+            "",
+        ]
+    return lines
+
+
+def _token_from(access_file: str) -> str:
+    """A token is printed once; later the shell reads it from the file."""
+    reader = f'import json; print(json.load(open("{access_file}"))["token"])'
+    return f"'\"$(python3 -c '{reader}')\"'"

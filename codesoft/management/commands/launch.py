@@ -1,0 +1,114 @@
+"""`manage.py launch`, which `make run` calls."""
+
+import os
+import signal
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+
+from codesoft.celery import make_broker_folders
+from codesoft.launch.access import ensure_access
+from codesoft.launch.bootstrap import models_without_version, train_first_versions
+from codesoft.launch.checks import CannotStart, check_port, check_state_folder, lock_state_folder
+from codesoft.launch.processes import Supervisor, process_commands
+from codesoft.launch.welcome import welcome
+from ml_pipeline.errors import CodesoftError
+
+_READY_SECONDS = 60
+
+
+class Command(BaseCommand):
+    help = "Prepare the database, train what has no live version, and serve: web, workers, scheduler, dispatcher."
+    requires_system_checks: list[str] = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        signal.signal(signal.SIGTERM, _interrupt)
+        try:
+            self._launch(int(os.environ.get("PORT") or 8000), int(os.environ.get("METRICS_PORT") or 9400))
+        except ValueError as error:
+            raise CommandError(f"PORT and METRICS_PORT are numbers: {error}") from error
+        except (CodesoftError, DatabaseError) as error:
+            raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            self.stdout.write("Stopped.")
+            sys.exit(130)
+
+    def _launch(self, port: int, metrics_port: int) -> None:
+        check_state_folder(settings.VAR_DIR)
+        check_port(port, "PORT")
+        check_port(metrics_port, "METRICS_PORT")
+        with lock_state_folder(settings.VAR_DIR):
+            self._migrate()
+            make_broker_folders()
+            access_file = settings.VAR_DIR / "access.json"
+            access, first_time = ensure_access(access_file, f"http://127.0.0.1:{port}")
+            train_first_versions(models_without_version())
+            supervisor = Supervisor(settings.VAR_DIR / "log", settings.BASE_DIR, _environment(port, metrics_port))
+            connection.close()
+            try:
+                supervisor.start(process_commands())
+                _wait_until_ready(supervisor, access["url"])
+                self.stdout.write(
+                    welcome(
+                        access,
+                        first_time=first_time,
+                        access_file=str(access_file),
+                        log_folder=str(supervisor.log_folder),
+                        metrics_port=metrics_port,
+                    )
+                )
+                self.stdout.flush()
+                _wait_until_interrupted(supervisor)
+            finally:
+                supervisor.stop()
+                supervisor.wait()
+
+    def _migrate(self) -> None:
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            self.stdout.write("Preparing the database …")
+            call_command("migrate", verbosity=0, interactive=False)
+
+
+def _environment(port: int, metrics_port: int) -> dict[str, str]:
+    return os.environ | {
+        "PORT": str(port),
+        "METRICS_PORT": str(metrics_port),
+        "VAR_DIR": str(settings.VAR_DIR),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _wait_until_ready(supervisor: Supervisor, url: str) -> None:
+    deadline = time.monotonic() + _READY_SECONDS
+    while time.monotonic() < deadline and not supervisor.stopping:
+        try:
+            with urllib.request.urlopen(f"{url}/readyz", timeout=2):  # noqa: S310 - our own address
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    cause = supervisor.first_ended or f"the web process did not answer within {_READY_SECONDS} s"
+    raise CannotStart(f"Not started: {cause}.", advice=f"Look into {supervisor.log_folder}.")
+
+
+def _wait_until_interrupted(supervisor: Supervisor) -> None:
+    stopped = threading.Thread(target=supervisor.wait)
+    stopped.start()
+    stopped.join()
+    raise CannotStart(f"A process ended by itself: {supervisor.first_ended}.", advice="Everything was stopped.")
+
+
+def _interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
