@@ -68,6 +68,12 @@ class NotEnoughData(CodesoftError):
     code = "not_enough_data"
 
 
+class UnreachableRequirement(CodesoftError):
+    """No decision threshold meets `decision.require`. `details["best"]` gives what can be reached."""
+
+    code = "unreachable_requirement"
+
+
 class InvalidBundle(CodesoftError):
     """A bundle's bytes, hash, types or golden samples are not what its manifest says."""
 
