@@ -48,7 +48,7 @@ class ServerAbilities:
 _NO_LOGGED_MODELS = "It has no logged models; nothing here needs them: the bundle is an artefact of its run."
 
 
-def server_abilities(connection: Connection, *, again: bool = False) -> ServerAbilities:
+def probed_abilities(connection: Connection, *, again: bool = False) -> ServerAbilities:
     """The server's abilities, from memory where they were asked within a day, unless `again`."""
     if not connection.server.is_http:
         return ServerAbilities(registry=True, aliases=True, stages=True, logged_models=True)
@@ -72,7 +72,7 @@ def remembered_abilities(server: TrackingServer) -> ServerAbilities | None:
 
 def registry_of(connection: Connection) -> Registry:
     """The registry that this server has, or the one made of its runs' tags."""
-    return ServerRegistry(connection) if server_abilities(connection).registry else RunTagRegistry(connection)
+    return ServerRegistry(connection) if probed_abilities(connection).registry else RunTagRegistry(connection)
 
 
 def _ask(connection: Connection) -> ServerAbilities:
@@ -102,7 +102,7 @@ def _ask(connection: Connection) -> ServerAbilities:
 
 def note_missing_registry(connection: Connection) -> Registry:
     """Remember that the registry cannot register after all, whatever it answered, and give the one that can."""
-    known = server_abilities(connection)
+    known = probed_abilities(connection)
     _remember(connection.server, replace(known, registry=False, aliases=False, stages=False))
     return RunTagRegistry(connection)
 

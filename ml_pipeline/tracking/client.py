@@ -42,8 +42,8 @@ class Connection:
     @contextmanager
     def translated(self) -> Iterator[Any]:
         """Yield the client; what it raises becomes TrackingUnavailable, MissingEndpoint, NotTracked or Rejected."""
-        import requests
-        from mlflow.exceptions import MlflowException
+        import requests  # noqa: PLC0415
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415
 
         with _credentials(self.server), warnings.catch_warnings():
             # Stages are mirrored on purpose beside aliases: the deprecation is known and no news to whoever runs this.
@@ -57,7 +57,7 @@ class Connection:
 
     def log(self, run_id: str, params: Mapping[str, Any], metrics: Mapping[str, float], moment: int) -> None:
         """Params and metrics at `moment` (ms). Logging the same again changes nothing."""
-        from mlflow.entities import Metric, Param
+        from mlflow.entities import Metric, Param  # noqa: PLC0415
 
         values = [Param(_name(key), str(value)[:_VALUE_LENGTH]) for key, value in params.items()]
         points = [Metric(_name(key), float(value), moment, 0) for key, value in metrics.items()]
@@ -97,8 +97,8 @@ def connect(server: TrackingServer) -> Connection:
     """A connection to `server`; a local store gets its schema here, once, whoever comes first."""
     for name, value in _LIMITS.items():
         os.environ.setdefault(name, value)
-    from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
+    from mlflow import MlflowClient  # noqa: PLC0415
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415
 
     if server.is_http:
         return Connection(server, MlflowClient(tracking_uri=server.uri, registry_uri=server.uri))

@@ -28,8 +28,8 @@ def _records(path: Path) -> list[dict[str, Any]]:
 
 
 def _draw(name: str, records: list[dict[str, Any]], target: Path) -> Path | None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
 
     figure = Figure(figsize=(6, 4.5), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)

@@ -56,7 +56,7 @@ LOCK_TAG = "codesoft.dvc_lock"
 
 @dataclass(frozen=True)
 class PublishedVersion:
-    """Where a version stands. `tracking_uri` holds no credentials; `url` is None for a local store, which has no pages."""
+    """Where a version stands. `tracking_uri` holds no credentials; `url` is None for a local store: it has no pages."""
 
     model: str
     run_id: str
@@ -66,7 +66,7 @@ class PublishedVersion:
 
 
 def publish(artifacts: Artifacts) -> PublishedVersion:
-    """Run and version on the configured server, made only where they are missing, with this model's DVC lock entries."""
+    """Run and version on the configured server, made only where they are missing, with the model's DVC lock entries."""
     run_id = publish_run(artifacts)
     version = publish_version(artifacts)
     connection = connect(TrackingServer.configured())
