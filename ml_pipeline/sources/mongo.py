@@ -181,9 +181,19 @@ def replace_documents(
     *, connection: Connection, collection: str, documents: Sequence[Document], report: Report
 ) -> None:
     """Put documents into a collection by `_id`, in place of what stands there: doing it twice changes nothing."""
-    target = connection.client[connection.database][collection]
-    writes = [ReplaceOne({ID: document[ID]}, document, upsert=True) for document in documents]
-    connection.try_often(lambda: target.bulk_write(writes, ordered=False), report)
+    database = connection.client.get_database(connection.database, codec_options=_CODEC)
+    target = database.get_collection(collection)
+
+    def write() -> None:
+        ids = [document[ID] for document in documents]
+        standing = {document[ID]: document for document in target.find({ID: {"$in": ids}})}
+        changed = [document for document in documents if standing.get(document[ID], document) != document]
+        if changed:
+            target.bulk_write([ReplaceOne({ID: document[ID]}, document) for document in changed], ordered=False)
+        if new := [document for document in documents if document[ID] not in standing]:
+            target.insert_many(new, ordered=False)
+
+    connection.try_often(write, report)
 
 
 class _Read:
