@@ -12,3 +12,4 @@ os.environ.pop("MLFLOW_TRACKING_URI", None)
 from codesoft.settings import *  # noqa: E402, F403 - settings are built from the variables above
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+INSTALLED_APPS += ["tests"]  # noqa: F405 - for its `flush`, which lifts the append-only triggers

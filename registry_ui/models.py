@@ -1,0 +1,225 @@
+"""Versions, decisions, the audit chain, pipeline runs and the outbox. `registry_ui.services` alone writes them."""
+
+import uuid
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+
+HASH_LENGTH = 64
+MODEL_LENGTH = 63
+ACTOR_LENGTH = 200
+RUN_ATTEMPTS = 3
+
+
+class ModelVersion(models.Model):
+    """One registered version: what was imported, what the pipeline recommends, and what became of it.
+
+    Its identity is (model, bundle hash, data hash). `run_id`, `tracking_version` and `tracking_url` say where it stands
+    on the tracking server now and change when that server does; `number` never changes.
+    """
+
+    class Stage(models.TextChoices):
+        STAGING = "Staging"
+        PRODUCTION = "Production"
+        ARCHIVED = "Archived"
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", "Waiting for a decision"
+        APPROVED = "approved", "Approved"
+        REJECTED = "rejected", "Rejected"
+
+    model = models.CharField(max_length=MODEL_LENGTH)
+    number = models.PositiveIntegerField()
+    bundle_hash = models.CharField(max_length=HASH_LENGTH)
+    data_hash = models.CharField(max_length=HASH_LENGTH)
+    stage = models.CharField(max_length=10, choices=Stage, null=True)
+    status = models.CharField(max_length=10, choices=Status, default=Status.WAITING)
+    run_id = models.CharField(max_length=64, blank=True)
+    tracking_version = models.PositiveIntegerField(null=True)
+    tracking_url = models.CharField(max_length=500, blank=True)
+    metrics = models.JSONField(default=dict)
+    recommendation = models.JSONField(default=dict)
+    lineage = models.JSONField(default=dict)
+    spec = models.JSONField(default=dict)
+    requested_by = models.CharField(max_length=ACTOR_LENGTH, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = "version"
+        ordering: ClassVar = ["model", "-number"]
+        default_permissions = ("view",)
+        permissions: ClassVar = [
+            ("approve_modelversion", "Can approve and reject versions"),
+            ("rollback_modelversion", "Can roll back and retire versions"),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="one_version_a_number", fields=["model", "number"]),
+            models.UniqueConstraint(name="one_version_a_triple", fields=["model", "bundle_hash", "data_hash"]),
+            models.UniqueConstraint(name="one_production_a_model", fields=["model"], condition=Q(stage="Production")),
+            models.CheckConstraint(
+                name="production_is_approved", condition=~Q(stage="Production") | Q(status="approved")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model} version {self.number}"
+
+
+class Decision(models.Model):
+    """One recorded decision: who, what, why, on which evidence, and which generation it made. Append-only."""
+
+    class Action(models.TextChoices):
+        APPROVE = "approve", "Approved"
+        REJECT = "reject", "Rejected"
+        REOPEN = "reopen", "Reopened"
+        ROLL_BACK = "roll_back", "Rolled back"
+        RETIRE = "retire", "Retired"
+
+    model = models.CharField(max_length=MODEL_LENGTH)
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="decisions")
+    action = models.CharField(max_length=10, choices=Action)
+    actor = models.CharField(max_length=ACTOR_LENGTH)
+    reason = models.TextField()
+    generation_before = models.PositiveBigIntegerField()
+    generation_after = models.PositiveBigIntegerField()
+    evidence = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        default_permissions = ("view",)
+        indexes: ClassVar = [models.Index(name="decision_by_model", fields=["model", "-id"])]
+        constraints: ClassVar = [
+            models.CheckConstraint(name="decision_has_a_reason", condition=~Q(reason="")),
+            models.CheckConstraint(
+                name="decision_moves_at_most_one",
+                condition=Q(generation_after=F("generation_before")) | Q(generation_after=F("generation_before") + 1),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_action_display()}: {self.version} by {self.actor}"
+
+
+class AuditEntry(models.Model):
+    """One link of the audit chain. `hash` covers `previous_hash` and the exact `payload` text; columns repeat it."""
+
+    sequence = models.PositiveBigIntegerField(primary_key=True)
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=ACTOR_LENGTH)
+    action = models.CharField(max_length=40)
+    model = models.CharField(max_length=MODEL_LENGTH, blank=True)
+    subject = models.CharField(max_length=100)
+    payload = models.TextField()
+    previous_hash = models.CharField(max_length=HASH_LENGTH, unique=True)
+    hash = models.CharField(max_length=HASH_LENGTH, unique=True)
+
+    class Meta:
+        verbose_name = "audit entry"
+        verbose_name_plural = "audit log"
+        ordering: ClassVar = ["-sequence"]
+        default_permissions = ("view",)
+        indexes: ClassVar = [models.Index(name="audit_by_model", fields=["model", "-sequence"])]
+
+    def __str__(self) -> str:
+        return f"#{self.sequence} {self.action} {self.subject}"
+
+
+class AuditHead(models.Model):
+    """The chain's one head. Locked last in every transaction, and moved by a compare-and-set."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    sequence = models.PositiveBigIntegerField(default=0)
+    hash = models.CharField(max_length=HASH_LENGTH)
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [models.CheckConstraint(name="one_audit_head", condition=Q(id=1))]
+
+    def __str__(self) -> str:
+        return f"head at {self.sequence}"
+
+
+class PipelineRun(models.Model):
+    """One training run. The row is the truth: messages only say that it may be looked at."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        RUNNING = "running", "Running"
+        SUCCEEDED = "succeeded", "Succeeded"
+        FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
+        LOST = "lost", "Lost"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    model = models.CharField(max_length=MODEL_LENGTH)
+    trigger = models.CharField(max_length=40)
+    requested_by = models.CharField(max_length=ACTOR_LENGTH)
+    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    lease_expires_at = models.DateTimeField(null=True)
+    due_at = models.DateTimeField()
+    published_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    stage = models.CharField(max_length=40, blank=True)
+    stages = models.JSONField(default=list)
+    log = models.TextField(blank=True)
+    error = models.TextField(blank=True)
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, null=True, related_name="runs")
+
+    class Meta:
+        verbose_name = "pipeline run"
+        ordering: ClassVar = ["-created_at"]
+        default_permissions = ("view",)
+        permissions: ClassVar = [("request_run", "Can request and cancel pipeline runs")]
+        indexes: ClassVar = [models.Index(name="run_by_state", fields=["state", "due_at"])]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="one_active_run_a_model", fields=["model"], condition=Q(state__in=["queued", "running"])
+            ),
+            models.CheckConstraint(name="run_attempts_are_capped", condition=Q(attempt__lte=RUN_ATTEMPTS)),
+            models.CheckConstraint(
+                name="a_running_run_has_a_lease", condition=~Q(state="running") | Q(lease_expires_at__isnull=False)
+            ),
+            models.CheckConstraint(
+                name="a_succeeded_run_has_a_version", condition=~Q(state="succeeded") | Q(version__isnull=False)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model} run {str(self.id)[:8]}"
+
+    @property
+    def is_active(self) -> bool:
+        return self.state in (self.State.QUEUED, self.State.RUNNING)
+
+
+class OutboxEntry(models.Model):
+    """A note, written with a change, that a model's stages and aliases on the tracking server are out of date.
+
+    It names no target state: whoever works on it mirrors what the database says at that moment, so that entries may be
+    repeated, merged and taken in any order.
+    """
+
+    model = models.CharField(max_length=MODEL_LENGTH)
+    cause = models.CharField(max_length=100)
+    created_at = models.DateTimeField(auto_now_add=True)
+    attempts = models.PositiveIntegerField(default=0)
+    next_try_at = models.DateTimeField()
+    last_error = models.TextField(blank=True)
+    done_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = "mirror entry"
+        verbose_name_plural = "mirror outbox"
+        ordering: ClassVar = ["-id"]
+        default_permissions = ("view",)
+        indexes: ClassVar = [
+            models.Index(name="outbox_due", fields=["next_try_at"], condition=Q(done_at__isnull=True)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model}: {self.cause}"

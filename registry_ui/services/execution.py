@@ -1,0 +1,157 @@
+"""One attempt of a pipeline run, from claim to import. Runs in a worker, never in a web process."""
+
+import shutil
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
+
+from ml_pipeline.baseline import Champion, write_baseline
+from ml_pipeline.errors import CodesoftError, RunFailed
+from ml_pipeline.running.job import JobResult, run_job
+from ml_pipeline.running.workspace import prepare_workspace
+from predictions.bundle_store import copy_bundle
+from registry_ui.errors import RunFenced, StaleRecommendation
+from registry_ui.models import ModelVersion
+from registry_ui.selectors import champion_get
+from registry_ui.services.access import Actor
+from registry_ui.services.candidates import Published, candidate_import
+from registry_ui.services.heartbeat import Heartbeat
+from registry_ui.services.run_state import RunClaim, run_claim, run_fail, run_progress
+
+Job = Callable[..., JobResult]
+_EVALUATIONS = 3  # the champion may change while a run evaluates; one that changes three times needs a person
+_LOG_LINES = 200
+_PROGRESS_SECONDS = 1.0
+_log = structlog.get_logger(__name__)
+
+
+def run_execute(*, run_id: UUID, job: Job = run_job) -> ModelVersion | None:
+    """Claim the run, train in a workspace of its own, import the candidate, end the row.
+
+    None where there was nothing to claim, or where it failed: the row says why. A second message for one run ends
+    at the claim, and an attempt that lost its lease ends at the import's fence.
+    """
+    claim = run_claim(run_id=run_id)
+    if claim is None:
+        return None
+    progress = _Progress(claim)
+    workspace = Path(settings.WORKSPACES_DIR) / f"{claim.run_id}-{claim.attempt}"
+    try:
+        with Heartbeat(claim) as heartbeat:
+            return _trained(claim, workspace, job, progress, heartbeat)
+    except RunFenced:
+        _log.warning("run_fenced", run=str(claim.run_id), attempt=claim.attempt)
+    except CodesoftError as error:
+        _log.warning("run_failed", run=str(claim.run_id), code=error.code)
+        run_fail(claim=claim, error=_told(error), log=progress.text)
+    except Exception as error:
+        _log.exception("run_crashed", run=str(claim.run_id))
+        run_fail(claim=claim, error=f"{type(error).__name__}: {error}", log=progress.text)
+    finally:
+        shutil.rmtree(workspace, ignore_errors=True)
+    return None
+
+
+def _trained(
+    claim: RunClaim, workspace: Path, job: Job, progress: "_Progress", heartbeat: Heartbeat
+) -> ModelVersion | None:
+    """Train and import; where another version went live meanwhile, compare with that one and import again."""
+    prepare_workspace(workspace, lock_entries=_lock_entries(claim.model))
+    for _ in range(_EVALUATIONS):
+        _write_baseline(claim.model, workspace)
+        result = job(
+            claim.model,
+            workspace,
+            on_line=progress.line,
+            should_stop=heartbeat.lost,
+            on_stages=progress.stages_changed,
+        )
+        progress.flush()
+        try:
+            imported = candidate_import(
+                model=claim.model,
+                root=workspace,
+                actor=Actor.system(f"run of {claim.requested_by}"),
+                published=_published(result.published),
+                run=claim,
+            )
+        except StaleRecommendation as error:
+            progress.line(str(error))
+            continue
+        _keep_lock_entries(claim.model, result.lock_entries)
+        return imported.version
+    raise RunFailed(
+        f"Another version of {claim.model} went live during each of {_EVALUATIONS} evaluations.",
+        advice="Run it again when the deployment has settled.",
+    )
+
+
+def _write_baseline(model: str, workspace: Path) -> None:
+    live = champion_get(model=model)
+    if live is None:
+        write_baseline(model, None, workspace)
+        return
+    with TemporaryDirectory() as folder:
+        copy_bundle(live.bundle_hash, Path(folder))
+        write_baseline(model, Champion(live.number, live.bundle_hash, Path(folder)), workspace)
+
+
+def _published(record: dict[str, Any]) -> Published:
+    return Published(run_id=record["run_id"], version=record["version"], url=record.get("url") or "")
+
+
+def _lock_entries(model: str) -> bytes | None:
+    """The lock entries of the model's last imported run: what did not change since is not computed again."""
+    path = f"locks/{model}.yaml"
+    if not storages["bundles"].exists(path):
+        return None
+    with storages["bundles"].open(path) as stream:
+        content: bytes = stream.read()
+        return content
+
+
+def _keep_lock_entries(model: str, content: bytes) -> None:
+    path = f"locks/{model}.yaml"
+    storages["bundles"].delete(path)
+    storages["bundles"].save(path, ContentFile(content))
+
+
+def _told(error: CodesoftError) -> str:
+    lines = error.details.get("lines", [])
+    return "\n".join([str(error), *(str(line) for line in lines)])
+
+
+class _Progress:
+    """The row's stages and log tail: stages at once, lines at most once a second."""
+
+    def __init__(self, claim: RunClaim) -> None:
+        self._claim = claim
+        self._lines: deque[str] = deque(maxlen=_LOG_LINES)
+        self._stages: list[dict[str, Any]] = []
+        self._written = 0.0
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self._lines).replace("\x00", "")
+
+    def line(self, line: str) -> None:
+        self._lines.append(line[:2_000])
+        if monotonic() - self._written >= _PROGRESS_SECONDS:
+            self.flush()
+
+    def stages_changed(self, stages: list[dict[str, Any]]) -> None:
+        self._stages = stages
+        self.flush()
+
+    def flush(self) -> None:
+        self._written = monotonic()
+        run_progress(claim=self._claim, stages=self._stages, log=self.text)
