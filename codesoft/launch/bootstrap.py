@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from django.db import close_old_connections
@@ -13,8 +14,13 @@ from django.db import close_old_connections
 from codesoft.launch.checks import CannotStart
 from ml_pipeline.errors import CodesoftError
 from ml_pipeline.params import declared_models, load_spec
+from ml_pipeline.running.job import JobResult, run_job
 from predictions.models import Deployment
-from registry_ui.services.runs import execute_run, request_run
+from registry_ui.selectors import active_run
+from registry_ui.services.access import Actor
+from registry_ui.services.deployments import deployment_ensure
+from registry_ui.services.execution import run_execute
+from registry_ui.services.runs import run_cancel, run_request
 
 TRIGGER = "bootstrap"
 _SIDE_BY_SIDE = 2
@@ -30,28 +36,52 @@ def models_without_version() -> list[str]:
 
 
 def train_first_versions(models: Sequence[str]) -> None:
-    """Run the pipeline for each model, two side by side, with a line a stage; CannotStart names those that failed."""
+    """Run the pipeline for each model, two side by side, with a line a stage; CannotStart names those that failed.
+
+    An interrupt ends the stages at once; what they finished stays in the cache.
+    """
     if not models:
         return
-    sys.stdout.write(f"Training {len(models)} models through the six pipeline stages (about two minutes) …\n")
-    report = Report(time.monotonic())
-    with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
-        failures = [fault for fault in pool.map(lambda model: _train(model, report), models) if fault]
+    sys.stdout.write(f"Training {', '.join(models)} through the six pipeline stages (about two minutes) …\n")
+    report, stopping = Report(time.monotonic()), threading.Event()
+    pool = ThreadPoolExecutor(_SIDE_BY_SIDE)
+    try:
+        trainings = [pool.submit(_train, model, report, stopping) for model in models]
+        failures = [fault for training in trainings if (fault := training.result())]
+    finally:
+        stopping.set()
+        pool.shutdown(cancel_futures=True)
     if failures:
         raise CannotStart(
-            "No first version: " + " ".join(failures),
-            advice="Correct the cause and run again; finished stages are kept.",
+            "No first version: " + " ".join(failures), advice="Correct it and run again; finished stages are kept."
         )
 
 
-def _train(model: str, report: "Report") -> str | None:
+def _train(model: str, report: "Report", stopping: threading.Event) -> str | None:
+    """One model's first run, executed here because no worker runs yet; the fault's text if it failed."""
+
+    def job(model: str, workspace: Path, **callbacks: Any) -> JobResult:
+        should_stop, keep = callbacks.pop("should_stop"), callbacks.pop("on_stages")
+
+        def on_stages(stages: list[dict[str, Any]]) -> None:
+            report.show(model, stages)
+            keep(stages)
+
+        return run_job(
+            model, workspace, on_stages=on_stages, should_stop=lambda: stopping.is_set() or should_stop(), **callbacks
+        )
+
+    actor = Actor.system(TRIGGER)
     try:
-        run = request_run(model=model, trigger=TRIGGER, actor=f"system:{TRIGGER}")
-        execute_run(run_id=run.pk, on_stages=lambda stages: report.show(model, stages))
+        deployment_ensure(model=model)
+        if (abandoned := active_run(model=model)) is not None:  # this process holds the state folder: nobody runs it
+            run_cancel(model=model, run_id=abandoned.pk, actor=actor)
+        run = run_request(model=model, trigger=TRIGGER, actor=actor)
+        version = run_execute(run_id=run.pk, job=job)
         run.refresh_from_db()
-        if run.state != "succeeded":
-            return f"{model}: {run.error or run.state}."
-        report.say(f"{model}: version {run.version.number if run.version else '?'}, {_decision(model)}")
+        if version is None:
+            return f"{model}: {run.error or run.get_state_display()}"
+        report.say(f"{model}: version {version.number} is {_decision(model)}")
     except CodesoftError as error:
         return f"{model}: {error}"
     finally:
@@ -61,7 +91,7 @@ def _train(model: str, report: "Report") -> str | None:
 
 def _decision(model: str) -> str:
     live = Deployment.objects.filter(model=model, champion_version__isnull=False).exists()
-    return "live" if live else "not live: it missed a floor of its promotion policy"
+    return "live" if live else "not live: its promotion policy refused it (see the registry)"
 
 
 @dataclass

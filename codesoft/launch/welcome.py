@@ -34,7 +34,7 @@ def _requests(url: str, token: str) -> list[str]:
     lines = []
     live = Deployment.objects.filter(champion_version__isnull=False).order_by("model")
     for model, bundle_hash in live.values_list("model", "champion_bundle"):
-        sample = json.loads(read_bundle(bundle_hash)[0])["golden_samples"][0]
+        sample = json.loads(read_bundle(str(bundle_hash))[0])["golden_samples"][0]
         body = json.dumps({"inputs": sample["inputs"]}).replace("'", "'\\''")
         lines += [
             f"curl -s {url}/api/v1/models/{model}/predictions \\",

@@ -68,7 +68,7 @@ def run_step(
     status = run_guarded(command, cwd=folder, env=pipeline_environment(), on_line=remember, should_stop=should_stop)
     if status != 0:
         name = " ".join(command[1:4])
-        raise RunFailed(f"`{name}` ended with status {status}.", details={"status": status, "output": tail})
+        raise RunFailed(f"`{name}` ended with status {status}.", details={"status": status, "lines": tail})
 
 
 def _ensure_baseline(path: Path) -> None:

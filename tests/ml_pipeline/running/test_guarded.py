@@ -4,13 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pytest
 
 from ml_pipeline.environment import PROJECT_ROOT
 from ml_pipeline.running.guarded import run_guarded
+from tests.processes import gone_within, is_alive, parent_of
 
 # A command that starts a child which ignores SIGTERM, as a stage in native code does, and writes both ids.
 _COMMAND = """
@@ -30,36 +29,15 @@ run_guarded([sys.executable, "-c", sys.argv[1]], cwd=Path.cwd(), env=os.environ,
 """
 
 
-def _alive(pid: int) -> bool:
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
-        return False
-
-
-def _gone_within(seconds: float, *pids: int) -> bool:
-    deadline = time.monotonic() + seconds
-    while any(map(_alive, pids)):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
-
-
-def _parent(pid: int) -> int:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(next(line for line in status.splitlines() if line.startswith("PPid:")).split()[1])
-
-
 @pytest.fixture
 def worker_tree():
     worker = subprocess.Popen(
         [sys.executable, "-c", _WORKER, _COMMAND], cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True
     )
     command, child = map(int, worker.stdout.readline().split())
-    yield worker, _parent(command), command, child
+    yield worker, parent_of(command), command, child
     for pid in (worker.pid, command, child):
-        if _alive(pid):
+        if is_alive(pid):
             os.kill(pid, signal.SIGKILL)
     worker.wait()
     worker.stdout.close()
@@ -69,7 +47,7 @@ def worker_tree():
 def test_killing_any_process_of_the_tree_ends_all_of_it_within_five_seconds(worker_tree, victim):
     worker, guard, command, child = worker_tree
     os.kill({"worker": worker.pid, "guard": guard, "command": command}[victim], signal.SIGKILL)
-    assert _gone_within(5, guard, command, child)
+    assert gone_within(5, guard, command, child)
 
 
 def test_a_run_that_is_told_to_stop_ends_with_its_children():
@@ -82,7 +60,7 @@ def test_a_run_that_is_told_to_stop_ends_with_its_children():
         should_stop=lambda: bool(pids),
     )
     assert status == 128 + signal.SIGTERM
-    assert _gone_within(5, *pids)
+    assert gone_within(5, *pids)
 
 
 def test_output_of_both_streams_and_the_exit_status_come_through():

@@ -1,0 +1,1 @@
+"""The whole product, started as a user starts it: real processes, real broker, real browser."""
