@@ -1,5 +1,6 @@
 """Writing a bundle: one skops file and one canonical manifest, the same bytes for the same fit."""
 
+import json
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -44,6 +45,11 @@ def assemble_bundle(
         for row, answer in zip(golden_rows, bundle.predict(golden_rows), strict=True)
     ]
     return canonical_json(manifest), fitted
+
+
+def record_metrics(manifest: bytes, held_out_metrics: Mapping[str, float]) -> bytes:
+    """The manifest with what an assembled bundle was found to give on held-out rows."""
+    return canonical_json({**json.loads(manifest), "held_out": dict(held_out_metrics)})
 
 
 def write_bundle(folder: Path, manifest: bytes, fitted: bytes) -> str:

@@ -5,7 +5,9 @@ threshold decides alike, so each gap is one candidate, represented by its middle
 requirements wins; among equals the one nearest to 0.5, then the lower.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +50,7 @@ def tune_threshold(labels: Indices, probabilities: Floats, decision: Decision) -
     `labels` are 0 or 1, `probabilities` those of the positive class. Precision without a positive decision is 0.
     """
     curve = threshold_curve(labels, probabilities, decision)
-    allowed = _meets(curve, dict(decision.require))
+    allowed = _meets(curve, decision.require)
     if not allowed.any():
         raise _unreachable(curve, decision)
     gain = -curve.metrics["expected_cost"] if decision.objective == "cost" else curve.metrics[decision.objective]
@@ -91,12 +93,12 @@ def _middles(scores: Floats) -> Floats:
     return middles if scores[-1] < 1.0 else middles[:-1]
 
 
-def _from_above(counts: Floats) -> Floats:
+def _from_above(counts: NDArray[Any]) -> Floats:
     """How many score at or above each candidate; the last candidate has none."""
     return np.concatenate([np.cumsum(counts[::-1])[::-1], [0.0]])
 
 
-def _meets(curve: ThresholdCurve, require: dict[str, float]) -> NDArray[np.bool_]:
+def _meets(curve: ThresholdCurve, require: Mapping[Any, float]) -> NDArray[np.bool_]:
     meets = np.ones(len(curve.thresholds), dtype=bool)
     for name, least in require.items():
         meets &= curve.metrics[name] >= least

@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ from ml_pipeline.inputs import Row, Value
 from ml_pipeline.learning.row_cleaning import clean_rows
 from ml_pipeline.spec import FeatureBlock
 
-Matrix = NDArray[np.float64] | sparse.csr_matrix
+Matrix: TypeAlias = "NDArray[np.float64] | sparse.csr_matrix"
 
 _EXPANSIONS = {"splines": SplineTransformer, "polynomial": PolynomialFeatures, "bins": KBinsDiscretizer}
 _MISSING = ""  # validation refuses the empty word, so it cannot be mistaken for a value

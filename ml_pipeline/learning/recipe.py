@@ -25,10 +25,14 @@ class FittedRecipe:
     estimator: Any
     tuned: TunedThreshold | None
 
+    @property
+    def threshold(self) -> float | None:
+        return None if self.tuned is None else self.tuned.threshold
+
     def score(self, cleaned: Sequence[Row], labels: Indices) -> Scored:
         """Decisions and probabilities for cleaned rows."""
         probabilities = np.asarray(self.estimator.predict_proba(self.encoder.transform(cleaned)), dtype=np.float64)
-        return Scored(labels, decide(probabilities, self.tuned and self.tuned.threshold), probabilities)
+        return Scored(labels, decide(probabilities, self.threshold), probabilities)
 
 
 def fit_recipe(
@@ -99,8 +103,8 @@ def out_of_fold(matrix: Matrix, labels: Indices, *, estimator: Estimator, folds:
 def decide(probabilities: Floats, threshold: float | None) -> Indices:
     """Class indices: positive from the threshold on, or the likeliest class where there is no threshold."""
     if threshold is None:
-        return probabilities.argmax(axis=1).astype(np.int64)
-    return (probabilities[:, 1] >= threshold).astype(np.int64)
+        return np.asarray(probabilities.argmax(axis=1), dtype=np.int64)
+    return np.asarray(probabilities[:, 1] >= threshold, dtype=np.int64)
 
 
 def _fitted(estimator: Any, matrix: Matrix, labels: Indices, family: str) -> Any:

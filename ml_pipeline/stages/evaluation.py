@@ -1,0 +1,182 @@
+"""Evaluation: assemble the bundle, and judge it as it will serve, on rows that it never saw.
+
+Everything that goes to the tracking server stands in files first, so that a skipped stage loses nothing.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ml_pipeline.baseline import read_baseline
+from ml_pipeline.bundle import ModelBundle, assemble_bundle, record_metrics, skops_files, write_bundle
+from ml_pipeline.bundle.golden import choose_golden
+from ml_pipeline.bundle.scoring import Judged, judge
+from ml_pipeline.canonical import canonical_json, readable_json, write_bytes
+from ml_pipeline.inputs import validate_rows
+from ml_pipeline.learning.backtest import backtest
+from ml_pipeline.learning.bootstrap import bootstrap_intervals, finite
+from ml_pipeline.learning.curves import Records, plot_records
+from ml_pipeline.learning.encoding import Encoder
+from ml_pipeline.learning.metrics import Costs, Scored
+from ml_pipeline.learning.slices import slice_report
+from ml_pipeline.learning.threads import single_threaded
+from ml_pipeline.params import load_spec
+from ml_pipeline.paths import Artifacts
+from ml_pipeline.rows import LabelledRows, read_labelled, read_later
+from ml_pipeline.scores import HeldOutScores, write_scores
+from ml_pipeline.spec import ModelSpec
+from ml_pipeline.stages.command import run_stage
+
+Measured = dict[str, dict[str, float]]
+
+_PARAMETERS = ("target", "cleaning", "split", "features", "estimator", "decision")
+
+
+def run(model: str) -> None:
+    """Assemble the bundle of MODEL, score the held-out rows through it, and publish the run."""
+    with single_threaded():
+        evaluate(Artifacts(model), load_spec(model))
+    # mlflow costs seconds: nothing before this line needs it.
+    from ml_pipeline.tracking.publish import publish_run  # noqa: PLC0415
+
+    publish_run(Artifacts(model))
+
+
+def evaluate(files: Artifacts, spec: ModelSpec) -> None:
+    """Write bundle, metrics, plots, scores and report. Of `spec` all but source, contract and promotion is read."""
+    held_out = read_labelled(files.held_out_rows, fields={**spec.inputs, **spec.attributes})
+    labels = np.array(held_out.labels, dtype=np.int64)
+    manifest, fitted = _assembled(files, spec, held_out)
+    scored = judge(ModelBundle.from_bytes(manifest, fitted), held_out.rows, labels, classes=spec.target.classes).scored
+    metrics = _measured(scored, spec)
+    manifest = record_metrics(manifest, {name: measured["value"] for name, measured in metrics.items()})
+    bundle_hash = write_bundle(files.bundle, manifest, fitted)
+    ModelBundle.load(files.bundle, expected_hash=bundle_hash).prove()
+    champion, judged = _champion(files, spec, held_out, scored)
+    report = {
+        "model": files.model,
+        "bundle_hash": bundle_hash,
+        "data_hash": json.loads(files.ingestion_report.read_bytes())["data_hash"],
+        "labels": list(spec.target.classes),
+        "rows": json.loads(files.split_report.read_bytes()),
+        "threshold": json.loads(manifest)["threshold"],
+        "metrics": metrics,
+        "reference": {"majority_accuracy": float(np.bincount(labels).max() / len(labels))},
+        "slices": slice_report(
+            held_out.rows,
+            scored,
+            fields=spec.evaluation.slices,
+            costs=Costs.of(spec.decision),
+            draws=spec.evaluation.bootstrap,
+        ),
+        "backtest": _backtest(files, spec),
+        "parameters": flat_parameters(spec.public()),
+        "champion": champion,
+    }
+    _write_scores(files, held_out, scored, judged)
+    _write_plots(files, plot_records(scored, spec.target.classes, spec.decision))
+    write_bytes(files.metrics, readable_json(_flat_metrics(report)))
+    write_bytes(files.report, readable_json(report))
+
+
+def flat_parameters(public: Mapping[str, Any]) -> dict[str, str | float]:
+    """What was chosen for this model, as `estimator.params.C` → 4.0; lists and mappings in lists as JSON."""
+    flat: dict[str, str | float] = {}
+
+    def visit(name: str, value: Any) -> None:
+        if isinstance(value, Mapping):
+            for key, item in value.items():
+                visit(f"{name}.{key}", item)
+        elif isinstance(value, str | float) or (isinstance(value, int) and not isinstance(value, bool)):
+            flat[name] = value
+        elif value is not None:
+            flat[name] = canonical_json(value).decode()
+
+    for section in _PARAMETERS:
+        visit(section, public[section])
+    return flat
+
+
+def _assembled(files: Artifacts, spec: ModelSpec, held_out: LabelledRows) -> tuple[bytes, bytes]:
+    """Manifest and model file of the earlier stages' work, still without metrics."""
+    encoder_state = skops_files.load(files.encoder.read_bytes())
+    golden = choose_golden(held_out.ids, held_out.rows, held_out.labels, count=spec.evaluation.golden_samples)
+    asked = [{name: held_out.rows[row][name] for name in spec.inputs} for row in golden]
+    return assemble_bundle(
+        model=files.model,
+        spec=spec,
+        encoder=Encoder.restored(spec.features.blocks, spec.cleaning, encoder_state),
+        estimator=skops_files.load(files.estimator.read_bytes()),
+        threshold=json.loads(files.threshold.read_bytes())["threshold"],
+        held_out_metrics={},
+        golden_rows=validate_rows(spec.inputs, asked),
+    )
+
+
+def _measured(scored: Scored, spec: ModelSpec) -> Measured:
+    return finite(bootstrap_intervals(scored, costs=Costs.of(spec.decision), draws=spec.evaluation.bootstrap))
+
+
+def _champion(
+    files: Artifacts, spec: ModelSpec, held_out: LabelledRows, candidate: Scored
+) -> tuple[dict[str, Any] | None, Judged | None]:
+    """The champion on the same rows, for the report and for the scores; both models on the rows that it takes."""
+    champion = read_baseline(files.baseline)
+    if champion is None:
+        return None, None
+    bundle = ModelBundle.load(files.baseline_bundle, expected_hash=champion.bundle_hash)
+    who = {"version": champion.version, "bundle_hash": champion.bundle_hash, "verified": champion.verified}
+    if set(bundle.labels) != set(spec.target.classes):
+        return {**who, "comparable": False, "labels": list(bundle.labels)}, None
+    judged = judge(bundle, held_out.rows, candidate.labels, classes=spec.target.classes)
+    rows = {"compared": len(judged.scored), "refused": judged.refused}
+    if not len(judged.scored):
+        return {**who, "comparable": False, "rows": rows}, None
+    metrics = _measured(judged.scored, spec)
+    same_rows = _measured(candidate.take(judged.answered), spec)
+    return {**who, "comparable": True, "rows": rows, "metrics": metrics, "candidate_metrics": same_rows}, judged
+
+
+def _backtest(files: Artifacts, spec: ModelSpec) -> dict[str, Any] | None:
+    if spec.split.backtest is None:
+        return None
+    rows = read_labelled(files.backtest_rows, fields=spec.inputs)
+    later = read_later(files.backtest_rows)
+    return backtest(
+        rows.take(row for row, flag in enumerate(later) if not flag),
+        rows.take(row for row, flag in enumerate(later) if flag),
+        cleaning=spec.cleaning,
+        features=spec.features,
+        estimator=spec.estimator,
+        decision=spec.decision,
+        target=spec.target,
+        draws=spec.evaluation.bootstrap,
+    )
+
+
+def _flat_metrics(report: Mapping[str, Any]) -> dict[str, float]:
+    """What `dvc metrics show` lists: plain values, those of the backtest prefixed."""
+    backtested = report["backtest"]["metrics"] if report["backtest"] else {}
+    return {
+        **{name: measured["value"] for name, measured in report["metrics"].items()},
+        **{f"backtest_{name}": measured["value"] for name, measured in backtested.items()},
+    }
+
+
+def _write_scores(files: Artifacts, held_out: LabelledRows, candidate: Scored, champion: Judged | None) -> None:
+    compared = np.zeros(len(held_out), dtype=bool) if champion is None else champion.answered
+    scored = None if champion is None else champion.scored
+    write_scores(files.scores, HeldOutScores(held_out.ids, candidate, compared, scored))
+
+
+def _write_plots(files: Artifacts, plots: Mapping[str, Records]) -> None:
+    """In the records' own order of keys: their first is the horizontal axis."""
+    for name, records in plots.items():
+        lines = ",\n".join(json.dumps(record, ensure_ascii=False, allow_nan=False) for record in records)
+        write_bytes(files.plots / f"{name}.json", f"[\n{lines}\n]\n".encode())
+
+
+if __name__ == "__main__":
+    run_stage("evaluation", run)
