@@ -151,8 +151,15 @@ class Encoder:
         return clean_rows(rows, self._cleaning)
 
     def fit(self, rows: Sequence[Row]) -> Self:
+        """Learn from cleaned rows; InvalidSpec names the block that cannot be fitted to them."""
         for block in self.blocks:
-            block.fit(rows)
+            try:
+                block.fit(rows)
+            except ValueError as error:
+                raise InvalidSpec(
+                    f"The {block.declared.kind} block of {', '.join(block.declared.columns)} cannot be fitted: {error}",
+                    advice="Change it in the `features` section.",
+                ) from error
         return self
 
     def transform(self, rows: Sequence[Row]) -> Matrix:

@@ -46,24 +46,13 @@ def fit_recipe(
     target: Target,
 ) -> FittedRecipe:
     """All steps at once, on cleaned rows."""
-    encoder = fit_encoder(cleaned, cleaning=cleaning, features=features)
+    encoder = Encoder(features.blocks, cleaning).fit(cleaned)
     matrix = encoder.transform(cleaned)
     return FittedRecipe(
         encoder,
         fit_estimator(matrix, labels, estimator=estimator),
         tune(matrix, labels, estimator=estimator, decision=decision, target=target),
     )
-
-
-def fit_encoder(cleaned: Sequence[Row], *, cleaning: Mapping[str, Sequence[str]], features: Features) -> Encoder:
-    """The encoder of cleaned rows; InvalidSpec where the declared blocks cannot be fitted to them."""
-    try:
-        return Encoder(features.blocks, cleaning).fit(cleaned)
-    except ValueError as error:
-        raise InvalidSpec(
-            f"The declared features cannot be fitted to these {len(cleaned)} rows: {error}",
-            advice="Change the `features` section.",
-        ) from error
 
 
 def fit_estimator(matrix: Matrix, labels: Indices, *, estimator: Estimator) -> Any:

@@ -6,8 +6,8 @@ import numpy as np
 
 from ml_pipeline.bundle import skops_files
 from ml_pipeline.canonical import write_bytes
+from ml_pipeline.learning.encoding import Encoder
 from ml_pipeline.learning.matrix_files import write_matrix
-from ml_pipeline.learning.recipe import fit_encoder
 from ml_pipeline.learning.threads import single_threaded
 from ml_pipeline.params import load_spec
 from ml_pipeline.paths import Artifacts
@@ -22,7 +22,7 @@ def engineer(
     """Fit the encoder to the training rows; write it and their matrix."""
     training = read_labelled(files.training_rows, fields=inputs)
     with single_threaded():
-        encoder = fit_encoder(training.rows, cleaning=cleaning, features=features)
+        encoder = Encoder(features.blocks, cleaning).fit(training.rows)
         matrix = encoder.transform(training.rows)
     write_bytes(files.encoder, skops_files.dump(encoder.state()))
     write_matrix(files.training_matrix, matrix, np.array(training.labels, dtype=np.int64))
