@@ -70,6 +70,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "codesoft.error_pages.ErrorPagesMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
@@ -117,6 +118,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
+CSRF_FAILURE_VIEW = "codesoft.error_pages.csrf_failure"
 LOGIN_URL = reverse_lazy("admin:login")
 FORMS_NEED_LOGIN = env.bool("FORMS_NEED_LOGIN", PRODUCTION)
 
@@ -173,6 +175,7 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Codesoft MLOps",
     "DESCRIPTION": "Predictions of every live model. Inputs and examples come from the version that serves now.",
     "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
 }
 

@@ -27,9 +27,9 @@ def has_bundle(bundle_hash: str) -> bool:
 
 def read_bundle(bundle_hash: str) -> tuple[bytes, bytes]:
     """Manifest and model file; FileNotFoundError where the store has none of that hash."""
-    with storages["bundles"].open(f"{bundle_hash}/{MANIFEST_FILE}") as manifest:
-        with storages["bundles"].open(f"{bundle_hash}/{MODEL_FILE}") as fitted:
-            return manifest.read(), fitted.read()
+    store = storages["bundles"]
+    with store.open(f"{bundle_hash}/{MANIFEST_FILE}") as manifest, store.open(f"{bundle_hash}/{MODEL_FILE}") as fitted:
+        return manifest.read(), fitted.read()
 
 
 def copy_bundle(bundle_hash: str, folder: Path) -> None:

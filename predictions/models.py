@@ -12,9 +12,9 @@ class Deployment(models.Model):
     model = models.CharField(max_length=63, unique=True)
     generation = models.PositiveBigIntegerField(default=0)
     champion_version = models.PositiveIntegerField(null=True)
-    champion_bundle = models.CharField(max_length=64, null=True)  # noqa: DJ001 - null is "none live", and a constraint
+    champion_bundle = models.CharField(max_length=64, null=True)
     canary_version = models.PositiveIntegerField(null=True)
-    canary_bundle = models.CharField(max_length=64, null=True)  # noqa: DJ001
+    canary_bundle = models.CharField(max_length=64, null=True)
     canary_share = models.FloatField(null=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -48,7 +48,7 @@ class Generation(models.Model):
     model = models.CharField(max_length=63)
     number = models.PositiveBigIntegerField()
     champion_version = models.PositiveIntegerField(null=True)
-    champion_bundle = models.CharField(max_length=64, null=True)  # noqa: DJ001
+    champion_bundle = models.CharField(max_length=64, null=True)
     cause = models.CharField(max_length=200)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -1,0 +1,66 @@
+"""Errors outside a view: JSON under `/api/`, a page for a browser. None of them needs the database."""
+
+from collections.abc import Callable
+
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+from codesoft.api_errors import error_body
+from codesoft.error_status import retry_headers, status_of
+from ml_pipeline.errors import CodesoftError
+
+API_PREFIX = "/api/"
+
+
+class ErrorPagesMiddleware:
+    """Turns an error of ours that left a view into its answer, with the status of the one table."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, CodesoftError):
+            return None
+        response = _answer(request, status_of(exception), exception.code, exception.message, exception.advice)
+        for name, value in retry_headers(exception).items():
+            response[name] = value
+        return response
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if isinstance(exception, RequestDataTooBig):
+        return _answer(request, 413, "body_too_large", "The request is larger than allowed.")
+    return _answer(request, 400, "bad_request", "The request cannot be understood.")
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(request, 403, "permission_denied", "You may not do this.")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return _answer(
+        request,
+        403,
+        "csrf_failed",
+        "This form was open for too long, or cookies are off.",
+        "Go back, reload, try again.",
+    )
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(request, 404, "not_found", "There is nothing at this address.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return _answer(request, 500, "internal_error", "Something went wrong on our side.", "It has been logged.")
+
+
+def _answer(request: HttpRequest, status: int, code: str, message: str, advice: str = "") -> HttpResponse:
+    if request.path.startswith(API_PREFIX):
+        return JsonResponse(error_body(code, f"{message} {advice}".strip()), status=status)
+    context = {"status": status, "message": message, "advice": advice}
+    return render(request, "error.html", context, status=status)

@@ -1,0 +1,37 @@
+"""The one table from an error's class to its HTTP status. A class that is not listed has its nearest base's."""
+
+from ml_pipeline import errors as pipeline
+from ml_pipeline.errors import CodesoftError
+from predictions import errors as predictions
+
+STATUS: dict[type[CodesoftError], int] = {
+    CodesoftError: 500,
+    pipeline.UnknownModel: 404,
+    pipeline.InvalidInputs: 400,
+    pipeline.InvalidSpec: 400,
+    pipeline.InvalidBundle: 409,
+    pipeline.InvalidSource: 409,
+    pipeline.ContractBroken: 409,
+    pipeline.NotEnoughData: 409,
+    pipeline.SourceUnavailable: 503,
+    pipeline.TrackingUnavailable: 503,
+    predictions.MalformedBody: 400,
+    predictions.InvalidRequest: 400,
+    predictions.BodyTooLarge: 413,
+    predictions.TooManyRows: 413,
+    predictions.NoLiveVersion: 503,
+    predictions.NotReady: 503,
+    predictions.SpoolFull: 503,
+}
+
+RETRY_AFTER_SECONDS = 5
+
+
+def status_of(error: CodesoftError) -> int:
+    """The status of an error, by the nearest class in the table."""
+    return next(STATUS[base] for base in type(error).__mro__ if base in STATUS)
+
+
+def retry_headers(error: CodesoftError) -> dict[str, str]:
+    """`Retry-After` where the same call may succeed later."""
+    return {"Retry-After": str(RETRY_AFTER_SECONDS)} if error.retryable else {}

@@ -1,0 +1,91 @@
+"""Strict JSON: what a reader could take in two ways, or that no reader should take, is refused with a reason."""
+
+import json
+from collections.abc import Mapping
+from io import BytesIO
+from typing import IO, Any, NoReturn
+
+from django.conf import settings
+from django.http import HttpRequest
+from rest_framework.parsers import BaseParser
+
+from predictions.errors import BodyTooLarge, MalformedBody
+
+_BLOCK = 64 * 1024
+_DRAINED = 16 * 2**20  # of a refused body, so that the sender gets to read why
+
+
+class StrictJSONParser(BaseParser):
+    """`application/json` in UTF-8, at most `PREDICTION_BODY_LIMIT` bytes."""
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        return parse_strict_json(read_bounded(stream, settings.PREDICTION_BODY_LIMIT))
+
+
+def read_bounded(stream: IO[Any], limit: int) -> bytes:
+    """The whole body; BodyTooLarge where it is longer than `limit` bytes, of which no more is kept."""
+    body = bytearray()
+    while block := stream.read(_BLOCK):
+        body += block
+        if len(body) > limit:
+            _drain(stream, _DRAINED)
+            raise BodyTooLarge(
+                f"The body is larger than {limit} bytes.",
+                advice="Send fewer or shorter rows a request.",
+                details={"limit_bytes": limit},
+            )
+    return bytes(body)
+
+
+def accept_chunked(request: HttpRequest) -> None:
+    """Give a body sent in chunks a length: Django reads as many bytes as `Content-Length` says, which is then none."""
+    if "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower() and not request.META.get("CONTENT_LENGTH"):
+        body = read_bounded(request.META["wsgi.input"], settings.PREDICTION_BODY_LIMIT)
+        request.META["CONTENT_LENGTH"] = str(len(body))
+        request._stream = BytesIO(body)  # type: ignore[attr-defined]
+
+
+def parse_strict_json(body: bytes) -> Any:
+    """The value; MalformedBody for bad UTF-8, bad syntax, repeated keys, NaN, Infinity and absurd depth or length."""
+    try:
+        return json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
+    except UnicodeDecodeError as error:
+        raise _malformed(f"it is not UTF-8 (byte {error.start})") from error
+    except RecursionError as error:
+        raise _malformed("it is nested too deeply") from error
+    except json.JSONDecodeError as error:
+        raise _malformed(f"{error.msg.lower()} at line {error.lineno}, column {error.colno}") from error
+    except ValueError as error:  # Python's own limit on the digits of an integer
+        raise _malformed("a number has too many digits") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        seen: set[str] = set()
+        repeated = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise _malformed(f"the key {printable(repeated)!r} stands twice in one object")
+    return content
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise _malformed(f"{name} is not JSON")
+
+
+def printable(text: str, length: int = 60) -> str:
+    """A caller's word fit for an answer: short, and encodable as UTF-8."""
+    clean = text.encode("utf-8", "backslashreplace").decode()
+    return clean if len(clean) <= length else clean[: length - 3] + "..."
+
+
+def _malformed(reason: str) -> MalformedBody:
+    return MalformedBody(f"The body cannot be read as JSON: {reason}.", advice="Nothing was predicted.")
+
+
+def _drain(stream: IO[Any], most: int) -> None:
+    while most > 0 and (block := stream.read(_BLOCK)):
+        most -= len(block)

@@ -1,0 +1,81 @@
+"""The fixed parts of the OpenAPI document: the error, its responses, and the shapes of the model pages."""
+
+from typing import Any
+
+_TEXT = {"type": "string"}
+_VERSION = {"type": ["integer", "null"], "description": "The live version; null where none is."}
+
+_SUMMARY: dict[str, Any] = {"name": _TEXT, "title": _TEXT, "description": _TEXT, "version": _VERSION}
+
+_ERRORS: dict[int, tuple[str, str]] = {
+    400: (
+        "BadRequest",
+        "The body is not strict JSON (`malformed_body`), not a prediction request (`invalid_request`), or inputs break "
+        "the model's limits (`invalid_inputs`, with every bad field of every bad row). Nothing was predicted.",
+    ),
+    401: ("Unauthorized", "No token, or one that is unknown, revoked or expired."),
+    404: ("NotFound", "No model of that name."),
+    405: ("MethodNotAllowed", "Another method is needed; `Allow` names it."),
+    413: ("TooLarge", "The body (`body_too_large`) or the number of rows (`too_many_rows`) is beyond the limit."),
+    415: ("UnsupportedMediaType", "The body must be `application/json`."),
+    503: (
+        "Unavailable",
+        "No live version (`no_live_version`), a full log (`spool_full`), or a process that has just started "
+        "(`not_ready`). Try again later.",
+    ),
+}
+
+COMPONENTS: dict[str, dict[str, Any]] = {
+    "securitySchemes": {
+        "token": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Authorization",
+            "description": "`Authorization: Token <token>`",
+        }
+    },
+    "schemas": {
+        "Error": {
+            "type": "object",
+            "required": ["code", "message", "details"],
+            "properties": {
+                "code": {**_TEXT, "description": "Stable, for programs."},
+                "message": {**_TEXT, "description": "A sentence, for people."},
+                "details": {"type": "object", "description": "The fields and rows concerned."},
+            },
+        },
+        "ModelList": {
+            "type": "object",
+            "required": ["models"],
+            "properties": {
+                "models": {
+                    "type": "array",
+                    "items": {"type": "object", "required": list(_SUMMARY), "properties": _SUMMARY},
+                }
+            },
+        },
+        "Model": {
+            "type": "object",
+            "required": [*_SUMMARY, "inputs", "labels", "threshold", "metrics"],
+            "properties": {
+                **_SUMMARY,
+                "inputs": {"type": "object", "additionalProperties": {"type": "object"}},
+                "labels": {"type": "array", "items": _TEXT},
+                "threshold": {"type": ["number", "null"]},
+                "metrics": {"type": "object", "additionalProperties": {"type": "number"}},
+            },
+        },
+    },
+    "responses": {
+        name: {
+            "description": description,
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+        }
+        for name, description in _ERRORS.values()
+    },
+}
+
+
+def error_responses(*statuses: int) -> dict[str, Any]:
+    """References to the shared responses of these statuses."""
+    return {str(status): {"$ref": f"#/components/responses/{_ERRORS[status][0]}"} for status in statuses}

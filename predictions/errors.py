@@ -1,0 +1,48 @@
+"""What can go wrong between a request and its answer, beyond what `ml_pipeline.errors` names."""
+
+from ml_pipeline.errors import CodesoftError
+
+
+class NoLiveVersion(CodesoftError):
+    """The model is known, but none of its versions serves."""
+
+    code = "no_live_version"
+    retryable = True
+
+
+class NotReady(CodesoftError):
+    """This process has not yet learned what serves: neither the database nor a snapshot file could be read."""
+
+    code = "not_ready"
+    retryable = True
+
+
+class SpoolFull(CodesoftError):
+    """The prediction log's spool holds as much as it may: an answer could not be remembered."""
+
+    code = "spool_full"
+    retryable = True
+
+
+class MalformedBody(CodesoftError):
+    """The request's body is not strict JSON."""
+
+    code = "malformed_body"
+
+
+class InvalidRequest(CodesoftError):
+    """The body is JSON, but not a prediction request. `details["fields"]` names each wrong key."""
+
+    code = "invalid_request"
+
+
+class BodyTooLarge(CodesoftError):
+    """The request's body is larger than the configured limit."""
+
+    code = "body_too_large"
+
+
+class TooManyRows(CodesoftError):
+    """The request asks for more predictions at once than the configured limit."""
+
+    code = "too_many_rows"

@@ -1,0 +1,93 @@
+"""From the spool into the prediction table: in bulk, idempotently by id, and never stopped by one bad line."""
+
+import json
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import structlog
+from django.db import DataError, IntegrityError, connection, transaction
+
+from predictions.models import Prediction
+from predictions.observations import LOG_QUARANTINED, record_observation
+from predictions.prediction_log.segment import Segment
+from predictions.prediction_log.spool import Spool
+
+CHUNK_ROWS = 500
+QUARANTINE = "quarantine"
+
+# What a row itself can be at fault for. Anything else is the database's state, and the segment waits.
+_ROW_FAULTS = (DataError, IntegrityError, ValueError, TypeError, KeyError, OverflowError)
+
+log = structlog.get_logger(__name__)
+
+
+def ship_spool(*, spool: Spool) -> int:
+    """Ship all that waits and give the number of lines; DatabaseError leaves the rest for the next call."""
+    shipped = 0
+    for segment in spool.take_waiting():
+        shipped += _ship_segment(segment)
+        spool.mark_shipped(segment)
+    spool.measure()
+    return shipped
+
+
+def _ship_segment(segment: Segment) -> int:
+    lines = iter(segment.lines())
+    count = 0
+    while chunk := list(islice(lines, CHUNK_ROWS)):
+        try:
+            _insert([_values(line) for line in chunk])
+        except _ROW_FAULTS:
+            _insert_one_by_one(chunk, segment.path)
+        count += len(chunk)
+    return count
+
+
+def _insert_one_by_one(lines: Iterable[bytes], path: Path) -> None:
+    refused = [(line, fault) for line in lines if (fault := _fault_of(line)) is not None]
+    if not refused:
+        return
+    folder = path.parent / QUARANTINE
+    folder.mkdir(exist_ok=True)
+    with (folder / path.name).open("ab") as stream:
+        stream.writelines(line for line, _ in refused)
+    record_observation(
+        kind=LOG_QUARANTINED,
+        subject=path.name,
+        message=f"{len(refused)} lines of the prediction log were refused and set aside. The first: {refused[0][1]}",
+    )
+    log.error("prediction_log.quarantined", segment=path.name, lines=len(refused))
+
+
+def _fault_of(line: bytes) -> str | None:
+    """Insert one line; what is wrong with it, if it is refused."""
+    try:
+        _insert([_values(line)])
+    except _ROW_FAULTS as error:
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def _insert(rows: Sequence[Sequence[Any]]) -> None:
+    """`INSERT OR IGNORE`, which bulk_create would use on SQLite, also swallows rows that break a constraint."""
+    quote = connection.ops.quote_name
+    columns = ", ".join(quote(field.column) for field in Prediction._meta.concrete_fields)
+    places = ", ".join(["%s"] * len(Prediction._meta.concrete_fields))
+    statement = (
+        f"INSERT INTO {quote(Prediction._meta.db_table)} ({columns}) VALUES ({places}) "  # noqa: S608 - our own names
+        f"ON CONFLICT ({quote('id')}) DO NOTHING"
+    )
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.executemany(statement, rows)
+
+
+def _values(line: bytes) -> list[Any]:
+    """The columns of one line, in the table's order, as the database's driver takes them."""
+    record = json.loads(line)
+    record["id"] = uuid.UUID(record["id"])
+    record["created_at"] = datetime.fromisoformat(record["created_at"])
+    return [field.get_db_prep_save(record[field.name], connection) for field in Prediction._meta.concrete_fields]

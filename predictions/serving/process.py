@@ -1,0 +1,277 @@
+"""What one web process serves: three daemon threads keep it current, so that a request waits for no server.
+
+`watch` reads the snapshot, `load` brings bundles into memory, `ship` empties the spool. None of them can hold up
+another: a slow download delays no revocation, a slow database no download.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+from django.db import DatabaseError, InterfaceError, connection
+
+from predictions import metrics
+from predictions.errors import NotReady
+from predictions.observations import BUNDLE_NOT_LOADED, record_observation_once
+from predictions.prediction_log.shipping import ship_spool
+from predictions.prediction_log.spool import Spool
+from predictions.selectors import read_snapshot
+from predictions.serving.routing import LiveModel, LiveVersion
+from predictions.serving.shelf import BundleShelf
+from predictions.snapshot import Release, Route, Snapshot
+
+WATCH_SECONDS = 0.75  # a revocation is effective within 1 s: period and read together
+LOAD_SECONDS = 0.5
+SHIP_SECONDS = 0.5
+REWRITE_SECONDS = 30.0
+BOOT_SECONDS = 20.0
+FLUSH_SECONDS = 5.0
+STATEMENT_MILLISECONDS = 2_000
+SNAPSHOT_FILE = "snapshot.json"
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """What requests see: replaced as a whole, never changed. `models` has every known model, live or not."""
+
+    snapshot: Snapshot
+    models: Mapping[str, LiveModel]
+
+
+@dataclass(frozen=True, slots=True)
+class ServingState:
+    """What `/readyz` tells."""
+
+    ready: bool
+    snapshot_age_seconds: float | None
+    models: Mapping[str, Mapping[str, Any]]
+    failures: Mapping[str, str]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "status": "ready" if self.ready else "not_ready",
+            "snapshot_age_seconds": self.snapshot_age_seconds,
+            "models": self.models,
+            "bundles_not_loaded": self.failures,
+        }
+
+
+class ServingProcess:
+    """Snapshot, bundles and spool of this process. `start` is called once; tests call the steps themselves."""
+
+    def __init__(self, folder: Path, spool: Spool) -> None:
+        self.spool = spool
+        self._file = folder / SNAPSHOT_FILE
+        self._shelf = BundleShelf(folder / "bundles")
+        self._current: Current | None = None
+        self._publishing = threading.Lock()
+        self._starting = threading.Lock()
+        self._stop = threading.Event()
+        self._wake_loader = threading.Event()
+        self._settled = threading.Event()
+        self._loaded = False
+        self._threads: list[threading.Thread] = []
+        self._written: Snapshot | None = None
+        self._reported: set[str] = set()
+
+    @property
+    def current(self) -> Current:
+        """What serves now; NotReady before the first snapshot."""
+        if self._current is None:
+            raise NotReady("This process has not learned yet what serves.", advice="Try again in a few seconds.")
+        return self._current
+
+    def knows(self, model: str) -> bool:
+        return self._current is not None and model in self._current.models
+
+    def start(self) -> None:
+        """Start the threads, once, and wait (bounded) until the first bundles are in memory."""
+        with self._starting:
+            if not self._threads:
+                for name, step, period in (
+                    ("serving-watch", self.refresh, WATCH_SECONDS),
+                    ("serving-load", self.load_bundles, LOAD_SECONDS),
+                    ("prediction-log-ship", self.ship, SHIP_SECONDS),
+                ):
+                    wake = self._wake_loader if name == "serving-load" else self._stop
+                    thread = threading.Thread(target=self._repeat, args=(step, period, wake), name=name, daemon=True)
+                    self._threads.append(thread)
+                    thread.start()
+        if not self._settled.wait(BOOT_SECONDS):
+            log.warning("serving.slow_start", waited_seconds=BOOT_SECONDS)
+
+    def stop(self) -> None:
+        """End the threads and ship what is left; what cannot be shipped in time waits for another process."""
+        self._stop.set()
+        self._wake_loader.set()
+        deadline = time.monotonic() + FLUSH_SECONDS
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        if not any(thread.is_alive() for thread in self._threads):
+            with suppress(DatabaseError, InterfaceError):
+                while ship_spool(spool=self.spool):
+                    pass
+        self.spool.close()
+
+    def refresh(self) -> None:
+        """Read the snapshot once. While the database is away the last one goes on, at a start the one in the file."""
+        try:
+            _bound_statements()
+            snapshot = read_snapshot()
+        except (DatabaseError, InterfaceError) as error:
+            connection.close()
+            self._boot_from_file(error)
+        else:
+            self._publish(snapshot)
+            self._keep(snapshot)
+        if self._current is None:
+            self._settled.set()  # nothing to wait for: requests get a retryable 503 until the database is back
+        self.update_age()
+
+    def load_bundles(self) -> None:
+        """Load what the snapshot wants and put it in place."""
+        if self._current is None:
+            return
+        if self._shelf.load_due(self._current.snapshot.bundles):
+            self._publish(None)
+        self._loaded = True
+        self._settled.set()
+
+    def ship(self) -> None:
+        """Ship the spool once and report what could not be loaded. While the database is away both wait."""
+        try:
+            self._report_failures()
+            ship_spool(spool=self.spool)
+        except (DatabaseError, InterfaceError) as error:
+            connection.close()
+            log.warning("prediction_log.waiting", error=str(error).strip())
+
+    def state(self) -> ServingState:
+        """Whether this process can answer, and with what. One broken bundle does not take the others away."""
+        self.update_age()
+        current = self._current
+        if current is None:
+            return ServingState(False, None, {}, {})
+        wanted = current.snapshot.bundles
+        answering = not wanted or any(model.champion for model in current.models.values())
+        return ServingState(
+            ready=answering and (self._loaded or not wanted),
+            snapshot_age_seconds=round(self._age(current), 1),
+            models={name: _described(model) for name, model in current.models.items()},
+            failures={bundle: failure.message for bundle, failure in list(self._shelf.failures.items())},
+        )
+
+    def update_age(self) -> None:
+        if (current := self._current) is not None:
+            metrics.SNAPSHOT_AGE.set(self._age(current))
+
+    @staticmethod
+    def _age(current: Current) -> float:
+        return max(0.0, time.time() - current.snapshot.read_at)
+
+    def _repeat(self, step: Callable[[], None], period: float, wake: threading.Event) -> None:
+        while not self._stop.is_set():
+            try:
+                step()
+            except Exception:  # a thread that ends would freeze what serves
+                log.exception("serving.thread_fault", step=step.__name__)
+            wake.wait(period)
+            if wake is not self._stop:
+                wake.clear()
+        connection.close()
+
+    def _boot_from_file(self, error: Exception) -> None:
+        if self._current is None and (snapshot := Snapshot.read_file(self._file)) is not None:
+            log.warning("serving.booted_from_file", file=self._file.name, error=str(error).strip())
+            self._publish(snapshot)
+        else:
+            log.warning("serving.database_unavailable", error=str(error).strip())
+
+    def _publish(self, read: Snapshot | None) -> None:
+        """Swap the reference that requests see; None keeps the snapshot and looks at the bundles again.
+
+        A bundle that is not in memory yet leaves its predecessor in place.
+        """
+        with self._publishing:
+            before = self._current
+            snapshot = read or (before.snapshot if before else None)
+            if snapshot is None:
+                return
+            known = before.models if before is not None else {}
+            models = {name: self._live_model(route, known.get(name)) for name, route in snapshot.routes.items()}
+            self._current = Current(snapshot, models)
+        _set_live_versions(known, models)
+        if before is None or before.snapshot.bundles != snapshot.bundles:
+            self._wake_loader.set()
+
+    def _live_model(self, route: Route, before: LiveModel | None) -> LiveModel:
+        champion = self._live_version(route.champion)
+        if champion is None and route.champion is not None and before is not None:
+            champion = before.champion
+        return LiveModel(
+            name=route.model,
+            generation=route.generation,
+            champion=champion,
+            canary=self._live_version(route.canary),
+            canary_share=route.canary_share,
+        )
+
+    def _live_version(self, release: Release | None) -> LiveVersion | None:
+        bundle = None if release is None else self._shelf.get(release.bundle)
+        return None if release is None or bundle is None else LiveVersion(release.version, bundle)
+
+    def _keep(self, snapshot: Snapshot) -> None:
+        """Write the file when something changed, and now and then so that its age stays true."""
+        written = self._written
+        if snapshot.says_the_same_as(written) and written and snapshot.read_at - written.read_at < REWRITE_SECONDS:
+            return
+        try:
+            snapshot.write_file(self._file)
+            self._written = snapshot
+        except OSError as error:
+            log.warning("serving.snapshot_not_written", error=str(error))
+
+    def _report_failures(self) -> None:
+        current = self._current
+        for bundle_hash, failure in list(self._shelf.failures.items()):
+            if current is not None and bundle_hash not in self._reported:
+                record_observation_once(
+                    kind=BUNDLE_NOT_LOADED,
+                    subject=bundle_hash,
+                    message=failure.message,
+                    model=current.snapshot.model_of(bundle_hash),
+                )
+                self._reported.add(bundle_hash)
+
+
+def _bound_statements() -> None:
+    """No statement of this thread's connection may hang: PostgreSQL is told so whenever the connection is new."""
+    if connection.vendor == "postgresql" and connection.connection is None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET statement_timeout = {STATEMENT_MILLISECONDS}")
+
+
+def _described(model: LiveModel) -> dict[str, Any]:
+    champion, canary = model.champion, model.canary
+    return {
+        "generation": model.generation,
+        "version": champion.version if champion else None,
+        "bundle": champion.bundle.hash if champion else None,
+        "canary": canary.version if canary else None,
+    }
+
+
+def _set_live_versions(before: Mapping[str, LiveModel], after: Mapping[str, LiveModel]) -> None:
+    for name, model in before.items():
+        if model.champion is not None:
+            metrics.LIVE_VERSION.labels(name, model.champion.version).set(0)
+    for name, model in after.items():
+        if model.champion is not None:
+            metrics.LIVE_VERSION.labels(name, model.champion.version).set(1)

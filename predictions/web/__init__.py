@@ -1,0 +1,1 @@
+"""The browser door: forms made from the live bundle's inputs."""

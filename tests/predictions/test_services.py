@@ -1,0 +1,79 @@
+"""The prediction service: one core for every door."""
+
+import pytest
+
+from ml_pipeline.errors import InvalidInputs, UnknownModel
+from predictions import services
+from predictions.errors import NoLiveVersion, SpoolFull
+from predictions.models import Prediction
+from predictions.prediction_log.spool import Spool
+from predictions.serving.process import ServingProcess
+from tests.bundles import build_bundle
+from tests.deployments import deploy, set_canary
+from tests.predictions.conftest import synchronise
+
+
+def test_answers_are_in_the_order_of_the_rows_and_in_the_log(live: ServingProcess) -> None:
+    golden = live.current.models["sentiment"].champion.bundle.golden_samples  # type: ignore[union-attr]
+
+    predicted = services.predict(
+        model="sentiment", rows=[sample["inputs"] for sample in golden], entity_ids=["a"] * len(golden), caller="ann"
+    )
+    live.ship()
+
+    assert [(answer.label, answer.probability) for answer in predicted.answers] == [
+        (sample["label"], sample["probability"]) for sample in golden
+    ]
+    assert predicted.ids is not None
+    for prediction_id, sample in zip(predicted.ids, golden, strict=True):
+        row = Prediction.objects.get(id=prediction_id)
+        assert (row.inputs, row.label, row.version, row.entity_id, row.caller, row.route) == (
+            sample["inputs"], sample["label"], 1, "a", "ann", "champion"
+        )  # fmt: skip
+
+
+def test_one_bad_row_refuses_the_request_and_names_every_bad_row(live: ServingProcess) -> None:
+    with pytest.raises(InvalidInputs) as refused:
+        services.predict(model="sentiment", rows=[{"text": "fine"}, {"text": 5}, {"words": "x", "text": "fine"}])
+    live.ship()
+
+    assert [(row["row"], row["errors"][0]["code"]) for row in refused.value.details["rows"]] == [
+        (1, "wrong_type"), (2, "unknown_input")
+    ]  # fmt: skip
+    assert Prediction.objects.count() == 0
+
+
+def test_an_unknown_model_and_one_without_a_live_version_are_two_errors(live: ServingProcess) -> None:
+    with pytest.raises(UnknownModel):
+        services.predict(model="nothing", rows=[{}])
+    with pytest.raises(NoLiveVersion):
+        services.predict(model="unborn", rows=[{}])
+
+
+def test_a_full_spool_refuses_unless_the_model_logs_by_best_effort(live: ServingProcess) -> None:
+    deploy("mortgage", build_bundle("mortgage", log="best_effort"), version=2)
+    synchronise(live)
+    live.spool = Spool(live.spool.folder, limit_bytes=10)
+
+    with pytest.raises(SpoolFull):
+        services.predict(model="sentiment", rows=[{"text": "fine"}])
+    predicted = services.predict(model="mortgage", rows=[{}])
+
+    assert predicted.ids is None
+    assert len(predicted.answers) == 1
+
+
+def test_a_canary_answers_its_share_of_entities_and_always_the_same_ones(live: ServingProcess) -> None:
+    set_canary("sentiment", build_bundle("sentiment", rows=200), version=2, share=0.3)
+    synchronise(live)
+    entities = [f"entity {number}" for number in range(200)]
+
+    def routes() -> dict[str, str]:
+        return {
+            entity: services.predict(model="sentiment", rows=[{"text": "fine"}], entity_ids=[entity]).route
+            for entity in entities
+        }
+
+    first = routes()
+    assert first == routes()
+    assert 0.2 < list(first.values()).count("canary") / len(entities) < 0.4
