@@ -39,6 +39,7 @@ class ModelVersion(models.Model):
     tracking_version = models.PositiveIntegerField(null=True)
     tracking_url = models.CharField(max_length=500, blank=True)
     metrics = models.JSONField(default=dict)
+    report = models.JSONField(default=dict)
     recommendation = models.JSONField(default=dict)
     lineage = models.JSONField(default=dict)
     spec = models.JSONField(default=dict)

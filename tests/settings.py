@@ -13,3 +13,6 @@ from codesoft.settings import *  # noqa: E402, F403 - settings are built from th
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 INSTALLED_APPS += ["tests"]  # noqa: F405 - for its `flush`, which lifts the append-only triggers
+if "sqlite" in DATABASES["default"]["ENGINE"]:  # noqa: F405
+    # In memory, threads share one cache, whose table locks wait for nobody: a file behaves as in production.
+    DATABASES["default"]["TEST"] = {"NAME": f"{_state}/test.sqlite3"}  # noqa: F405

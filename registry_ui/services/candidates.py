@@ -93,9 +93,9 @@ def _version(
     candidate: Candidate, published: Published | None, actor: Actor, run: RunClaim | None
 ) -> tuple[ModelVersion, bool]:
     """The version of this triple, with what was learned of it now; a new one takes the server's number where free."""
-    mirror: dict[str, Any] = {"recommendation": candidate.recommendation_text}
+    learned: dict[str, Any] = {"recommendation": candidate.recommendation_text, "report": candidate.report}
     if published is not None:
-        mirror |= {
+        learned |= {
             "run_id": published.run_id,
             "tracking_version": published.version,
             "tracking_url": published.url,
@@ -103,13 +103,13 @@ def _version(
     triple = {"model": candidate.model, "bundle_hash": candidate.bundle_hash, "data_hash": candidate.data_hash}
     version = ModelVersion.objects.filter(**triple).first()
     if version is not None:
-        for name, value in mirror.items():
+        for name, value in learned.items():
             setattr(version, name, value)
-        version.save(update_fields=list(mirror))
+        version.save(update_fields=list(learned))
         return version, False
     created = ModelVersion.objects.create(
         **triple,
-        **mirror,
+        **learned,
         number=_free_number(candidate.model, published),
         stage=ModelVersion.Stage.STAGING,
         metrics=candidate.report["metrics"],
@@ -130,7 +130,6 @@ def _free_number(model: str, published: Published | None) -> int:
 
 def _lineage(candidate: Candidate, run: RunClaim | None) -> dict[str, Any]:
     return {
-        **candidate.report.get("lineage", {}),
         "bundle_hash": candidate.bundle_hash,
         "data_hash": candidate.data_hash,
         "pipeline_run": str(run.run_id) if run else None,

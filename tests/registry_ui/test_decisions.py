@@ -1,0 +1,187 @@
+"""Approve, reject, roll back, retire: who may, in which state, and what ten people at once get."""
+
+import shutil
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from ml_pipeline.errors import CodesoftError
+from predictions.models import Generation
+from registry_ui.errors import PermissionRefused, ReasonRequired, StaleGeneration, UnknownVersion, WrongState
+from registry_ui.models import AuditEntry, Decision, ModelVersion
+from registry_ui.services.access import Actor
+from registry_ui.services.audit import audit_verify
+from registry_ui.services.decisions import champion_retire, champion_roll_back, version_approve, version_reject
+from tests.registry_ui.conftest import Import, generation, live, member
+
+pytestmark = pytest.mark.django_db
+
+
+def approve(number: int, actor: Actor, expected: int) -> Decision:
+    return version_approve(model="fruit", number=number, actor=actor, reason="looks good", expected_generation=expected)
+
+
+def roll_back(actor: Actor, number: int | None = None) -> Decision:
+    return champion_roll_back(
+        model="fruit", actor=actor, reason="wrong", expected_generation=generation(), number=number
+    )
+
+
+def test_an_approval_swaps_the_champion_and_records_who_and_why(import_one: Import, approver: Actor) -> None:
+    first, second = import_one().version, import_one(flavour=2.0).version
+    decision = approve(second.number, approver, expected=1)
+
+    first.refresh_from_db()
+    assert live() == second
+    assert (first.stage, decision.actor, decision.reason) == ("Archived", "olga", "looks good")
+    assert (decision.generation_before, decision.generation_after) == (1, 2)
+    assert Generation.objects.get(number=2).champion_bundle == second.bundle_hash
+    entry = AuditEntry.objects.first()
+    assert entry is not None
+    assert (entry.actor, entry.action, entry.subject) == ("olga", "version.approve", "fruit version 2")
+    assert '"reason":"looks good"' in entry.payload
+
+
+def test_who_lacks_the_permission_changes_nothing(import_one: Import, requester: Actor) -> None:
+    import_one()
+    second = import_one(flavour=2.0).version
+    before = AuditEntry.objects.count()
+
+    with pytest.raises(PermissionRefused):
+        approve(second.number, requester, expected=1)
+    with pytest.raises(PermissionRefused):
+        version_reject(model="fruit", number=2, actor=requester, reason="no", expected_generation=1)
+    with pytest.raises(PermissionRefused):
+        roll_back(requester)
+
+    assert generation() == 1
+    assert AuditEntry.objects.count() == before
+
+
+def test_a_deactivated_approver_may_do_nothing(import_one: Import, approver: Actor) -> None:
+    import_one()
+    second = import_one(flavour=2.0).version
+    assert approver.user is not None
+    approver.user.is_active = False
+
+    with pytest.raises(PermissionRefused):
+        approve(second.number, approver, expected=1)
+
+
+@pytest.mark.parametrize("reason", ["", "  \n", "x" * 2_001, "nul\x00"])
+def test_a_decision_needs_a_reason(import_one: Import, approver: Actor, reason: str) -> None:
+    import_one()
+    import_one(flavour=2.0)
+
+    with pytest.raises(ReasonRequired):
+        version_approve(model="fruit", number=2, actor=approver, reason=reason, expected_generation=1)
+
+
+def test_a_stale_approver_is_told_what_happened_meanwhile(import_one: Import, approver: Actor) -> None:
+    import_one()
+    import_one(flavour=2.0)
+    import_one(flavour=3.0)
+    approve(3, approver, expected=1)
+
+    with pytest.raises(StaleGeneration) as stale:
+        approve(2, approver, expected=1)
+
+    assert stale.value.details["generation"] == 2
+    assert [(item["actor"], item["version"]) for item in stale.value.details["meanwhile"]] == [("olga", 3)]
+
+
+def test_what_is_decided_is_not_decided_again(import_one: Import, approver: Actor) -> None:
+    import_one()
+    import_one(flavour=2.0)
+    version_reject(model="fruit", number=2, actor=approver, reason="bias", expected_generation=1)
+
+    with pytest.raises(WrongState):
+        approve(2, approver, expected=1)
+    with pytest.raises(WrongState):
+        approve(1, approver, expected=1)
+    with pytest.raises(UnknownVersion):
+        approve(9, approver, expected=1)
+
+
+def test_a_roll_back_restores_the_previous_bundle_and_a_second_goes_further(
+    import_one: Import, approver: Actor
+) -> None:
+    versions = [import_one(flavour=flavour).version for flavour in (1.0, 2.0, 3.0)]
+    approve(2, approver, expected=1)
+    approve(3, approver, expected=2)
+
+    roll_back(approver)
+    assert live() == versions[1]
+    roll_back(approver)
+    assert live() == versions[0]
+    with pytest.raises(WrongState, match="served before"):
+        roll_back(approver)
+    roll_back(approver, number=3)
+    assert live() == versions[2]
+    assert [row.champion_version for row in Generation.objects.order_by("number")] == [1, 2, 3, 2, 1, 3]
+
+
+def test_a_roll_back_goes_to_former_champions_alone(import_one: Import, approver: Actor) -> None:
+    import_one()
+    import_one(flavour=2.0)
+
+    with pytest.raises(WrongState, match="not a former champion"):
+        roll_back(approver, number=2)
+
+
+def test_a_version_whose_bundle_is_gone_cannot_go_live(
+    import_one: Import, approver: Actor, bundle_folder: Path
+) -> None:
+    import_one()
+    second = import_one(flavour=2.0).version
+    shutil.rmtree(bundle_folder / second.bundle_hash)
+
+    with pytest.raises(WrongState, match="not in the store"):
+        approve(2, approver, expected=1)
+    assert generation() == 1
+
+
+def test_after_a_retirement_nothing_serves_and_a_roll_back_brings_it_back(import_one: Import, approver: Actor) -> None:
+    first = import_one().version
+    champion_retire(model="fruit", actor=approver, reason="season over", expected_generation=1)
+    assert live() is None
+
+    roll_back(approver)
+    assert live() == first
+
+
+def test_the_database_itself_refuses_two_champions_and_an_unapproved_one(import_one: Import) -> None:
+    import_one()
+    second = import_one(flavour=2.0).version
+
+    for change in ({"stage": "Production"}, {"stage": "Production", "status": "approved"}):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            ModelVersion.objects.filter(pk=second.pk).update(**change)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_ten_approvals_at_once_exactly_one_wins(import_one: Import) -> None:
+    import_one()
+    for flavour in range(2, 12):
+        import_one(flavour=float(flavour))
+    people = [Actor.person(member(f"approver{number}", "approvers")) for number in range(10)]
+
+    def outcome(index: int) -> str:
+        try:
+            approve(index + 2, people[index], expected=1)
+        except CodesoftError as error:
+            return error.code
+        finally:
+            connection.close()
+        return "approved"
+
+    with ThreadPoolExecutor(10) as pool:
+        outcomes = Counter(pool.map(outcome, range(10)))
+
+    assert outcomes == {"approved": 1, StaleGeneration.code: 9}
+    assert generation() == 2
+    assert ModelVersion.objects.filter(stage="Production").count() == 1
+    assert audit_verify() == AuditEntry.objects.count() == 13

@@ -1,0 +1,26 @@
+"""Locks, constraints and triggers once more on PostgreSQL, whose transactions overlap where SQLite's queue up."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+MODULES = ["test_audit.py", "test_candidates.py", "test_decisions.py", "test_runs.py"]
+
+
+@pytest.mark.skipif("TEST_POSTGRES_URL" not in os.environ, reason="TEST_POSTGRES_URL is not set")
+def test_decisions_audit_and_runs_hold_on_postgresql() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *[str(HERE / module) for module in MODULES]],
+        env={**os.environ, "DATABASE_URL": os.environ["TEST_POSTGRES_URL"]},
+        cwd=HERE.parent.parent,
+        capture_output=True,
+        text=True,
+        timeout=250,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout[-4_000:]
