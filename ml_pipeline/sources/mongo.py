@@ -56,6 +56,7 @@ class Connection:
     uri: str = field(repr=False)
     client: MongoClient[Document]
     database: str
+    first_pause: float = 0.5
 
     @property
     def place(self) -> str:
@@ -71,7 +72,7 @@ class Connection:
         again = Retrying(
             retry=retry_if_exception_type(_LOST),
             stop=stop_after_attempt(_TRIES),
-            wait=wait_exponential(multiplier=0.5, max=10),
+            wait=wait_exponential(multiplier=self.first_pause, max=10),
             before_sleep=announce,
             reraise=True,
         )

@@ -55,7 +55,7 @@ class Snapshot:
 
     def _parsed(self, number: int, line: bytes) -> Document:
         try:
-            document = json.loads(line.decode())
+            document = json.loads(line.decode().rstrip("\n"))
         except (ValueError, RecursionError) as error:
             # The error's own text could quote the document.
             where = f", column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""

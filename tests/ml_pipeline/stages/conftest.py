@@ -1,0 +1,3 @@
+from tests.ml_pipeline.mongodb import mongodb
+
+__all__ = ["mongodb"]
