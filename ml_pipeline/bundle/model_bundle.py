@@ -46,7 +46,8 @@ class ModelBundle:
         self.model: str = manifest["model"]
         self.title: str = spec["about"]["title"]
         self.description: str = spec["about"]["description"]
-        self.inputs = _INPUTS.validate_python(spec["inputs"])
+        inputs = _INPUTS.validate_python(spec["inputs"])
+        self.inputs = {name: inputs[name] for name in manifest["input_order"]}
         self.target = Target.model_validate(spec["target"])
         self.serving = Serving.model_validate(spec["serving"])
         self.threshold: float | None = manifest["threshold"]

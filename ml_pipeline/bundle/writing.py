@@ -32,6 +32,7 @@ def assemble_bundle(
         "format": FORMAT,
         "model": model,
         "spec": spec.public(),
+        "input_order": list(spec.inputs),  # canonical JSON sorts keys, and forms follow the declared order
         "threshold": threshold,
         "labels": list(spec.target.classes),
         "held_out": dict(held_out_metrics),

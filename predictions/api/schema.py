@@ -18,7 +18,7 @@ from predictions.api.schema_inputs import row_schema
 from predictions.serving import current
 from predictions.serving.routing import LiveModel, LiveVersion
 
-SECURITY = [{"token": []}]
+SECURITY: list[dict[str, list[str]]] = [{"token": []}]
 _SHOWN_ROWS = 2
 
 Schema = dict[str, Any]

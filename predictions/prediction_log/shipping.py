@@ -75,7 +75,7 @@ def _fault_of(line: bytes) -> str | None:
 def _insert(rows: Sequence[Sequence[Any]]) -> None:
     """`INSERT OR IGNORE`, which bulk_create would use on SQLite, also swallows rows that break a constraint."""
     quote = connection.ops.quote_name
-    columns = ", ".join(quote(field.column) for field in Prediction._meta.concrete_fields)
+    columns = ", ".join(quote(str(field.column)) for field in Prediction._meta.concrete_fields)
     places = ", ".join(["%s"] * len(Prediction._meta.concrete_fields))
     statement = (
         f"INSERT INTO {quote(Prediction._meta.db_table)} ({columns}) VALUES ({places}) "  # noqa: S608 - our own names
