@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from ml_pipeline.errors import InvalidSource, SourceUnavailable
 from ml_pipeline.sources.mongo import Collection, connect
 from ml_pipeline.spec import Source
+from tests.ml_pipeline.declared import ignore
 from tests.ml_pipeline.mongodb import Database, Proxy
 
 IMPATIENT = "?serverSelectionTimeoutMS=500&connectTimeoutMS=500"
@@ -28,7 +29,7 @@ def _collection(uri: str, database: str | None = None, report: list[str] | None 
         connection=replace(connect(uri, database), first_pause=0.01),
         source=Source.model_validate({"collection": "some", **source}),
         fields=["x", "at"],
-        report=[].append if report is None else report.append,
+        report=ignore if report is None else report.append,
     )
 
 
@@ -176,7 +177,9 @@ def test_an_atlas_address_finds_its_hosts_by_dns_and_reads_through_tls(
 
 def test_an_atlas_address_that_dns_does_not_know_is_a_wrong_address(monkeypatch: pytest.MonkeyPatch) -> None:
     def resolve(*_: Any, **__: Any) -> Any:
-        raise dns.resolver.NXDOMAIN(qnames=["_mongodb._tcp.typo.example.net."], responses={})
+        raise dns.resolver.NXDOMAIN(  # type: ignore[no-untyped-call]
+            qnames=["_mongodb._tcp.typo.example.net."], responses={}
+        )
 
     monkeypatch.setattr(dns.resolver, "resolve", resolve)
     collection = _collection("mongodb+srv://me:t0ps3cret@typo.example.net/shop")
@@ -196,8 +199,6 @@ def test_a_decimal_becomes_a_number() -> None:
 
 def _stub_dns(monkeypatch: pytest.MonkeyPatch, host: str, port: int) -> None:
     class Record:
-        target = host
-
         def __init__(self) -> None:
             self.port = port
             self.target = dns.name.from_text(host)
@@ -209,7 +210,8 @@ def _stub_dns(monkeypatch: pytest.MonkeyPatch, host: str, port: int) -> None:
     def resolve(_name: str, kind: str, **_: Any) -> Any:
         if kind == "SRV":
             return Answer([Record()])
-        raise dns.resolver.NoAnswer(response=dns.message.make_response(dns.message.make_query("x.", "TXT")))
+        nothing = dns.message.make_response(dns.message.make_query("x.", "TXT"))
+        raise dns.resolver.NoAnswer(response=nothing)  # type: ignore[no-untyped-call]
 
     real = socket.getaddrinfo
 

@@ -1,5 +1,6 @@
 import gzip
 import hashlib
+import io
 import json
 import os
 import signal
@@ -20,7 +21,7 @@ from ml_pipeline.params import declared_models
 from ml_pipeline.paths import Artifacts
 from ml_pipeline.sources.loading import load_snapshots
 from ml_pipeline.stages.ingestion import ingest
-from tests.ml_pipeline.declared import MODEL, declare, document
+from tests.ml_pipeline.declared import MODEL, declare, document, ignore
 from tests.ml_pipeline.mongodb import Database, Proxy
 
 
@@ -56,7 +57,7 @@ def test_bundled_documents_give_the_same_bytes_from_the_snapshot_and_from_mongod
         ingest(model)
         from_snapshot[model] = _written(model)
     monkeypatch.setenv("MONGODB_URI", mongodb.uri())
-    load_snapshots(models=models, environment=Environment.read(), report=[].append)
+    load_snapshots(models=models, environment=Environment.read(), report=ignore)
     for model in models:
         ingest(model)
         assert _written(model) == from_snapshot[model]
@@ -198,7 +199,7 @@ def test_a_killed_run_leaves_no_documents_and_the_next_one_gives_the_same(
         _until(lambda: any(path.stat().st_size > 1_000 for path in folder.glob(".documents.parquet.*")))
         process.send_signal(signal_number)
         _, errors = process.communicate(timeout=10)
-        compressed.fileobj = None  # the rest has no reader
+        compressed.fileobj = io.BytesIO()  # the rest has no reader
     assert process.returncode == code, errors
     assert not Artifacts(MODEL).documents.exists()
     assert not Artifacts(MODEL).ingestion_report.exists()
