@@ -67,7 +67,7 @@ class Connection:
 
         def announce(state: RetryCallState) -> None:
             pause = state.next_action.sleep if state.next_action else 0.0
-            report(f"  lost the connection to {shown_hosts(self.uri)}, trying again in {pause:.1f} s")
+            report(f"  no connection to {shown_hosts(self.uri)}, trying again in {pause:.1f} s")
 
         again = Retrying(
             retry=retry_if_exception_type(_LOST),
