@@ -13,6 +13,7 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.interpolate import BSpline
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
@@ -34,6 +35,7 @@ from ml_pipeline.spec import FeatureBlock
 Matrix: TypeAlias = "NDArray[np.float64] | sparse.csr_matrix"
 
 _EXPANSIONS = {"splines": SplineTransformer, "polynomial": PolynomialFeatures, "bins": KBinsDiscretizer}
+_WORD_KINDS = ("one_hot", "ordinal")
 _MISSING = ""  # validation refuses the empty word, so it cannot be mistaken for a value
 
 
@@ -78,12 +80,8 @@ class TableBlock:
         self.declared = declared
         self._parts: tuple[str, ...] = ()
         params = dict(declared.params)
-        if declared.kind == "one_hot":
-            params = {"handle_unknown": "infrequent_if_exist", **params, "sparse_output": False}
-            self._transformer: Any = _constructed(OneHotEncoder, params, declared.kind)
-        elif declared.kind == "ordinal":
-            params = {"handle_unknown": "use_encoded_value", "unknown_value": -1, **params}
-            self._transformer = _constructed(OrdinalEncoder, params, declared.kind)
+        if declared.kind in _WORD_KINDS:
+            self._transformer: Any = _word_pipeline(params, declared.kind)
         else:
             self._parts = tuple(params.pop("parts", ("hour", "weekday"))) if declared.kind == "datetime_parts" else ()
             self._transformer = _number_pipeline(params, declared.kind)
@@ -95,24 +93,29 @@ class TableBlock:
         return np.asarray(self._transformer.transform(self._table(rows)), dtype=np.float64)
 
     def state(self) -> Any:
-        return self._transformer
+        """The fitted steps by name; splines as arrays, because skops would need private SciPy types to load them."""
+        return {name: _spline_state(step) if name == "splines" else step for name, step in self._transformer.steps}
 
     def restore(self, state: Any) -> None:
-        self._transformer = state
+        for name, kept in state.items():
+            if name == "splines":
+                _restore_splines(self._transformer.named_steps[name], kept)
+            else:
+                self._transformer.set_params(**{name: kept})
 
     def names(self) -> list[str]:
         return [str(name) for name in self._transformer.get_feature_names_out(self._column_names())]
 
     def unknown(self, row: Row) -> list[str]:
         """Columns whose word was never seen in training."""
-        if self.declared.kind not in ("one_hot", "ordinal"):
+        if self.declared.kind not in _WORD_KINDS:
             return []
-        known = zip(self.declared.columns, self._transformer.categories_, strict=True)
+        known = zip(self.declared.columns, self._transformer["encode"].categories_, strict=True)
         return [column for column, words in known if _word(row[column]) not in words]
 
     def _table(self, rows: Sequence[Row]) -> NDArray[Any]:
         columns = self.declared.columns
-        if self.declared.kind in ("one_hot", "ordinal"):
+        if self.declared.kind in _WORD_KINDS:
             return np.array([[_word(row[column]) for column in columns] for row in rows], dtype=object)
         if self.declared.kind == "datetime_parts":
             return np.array(
@@ -180,6 +183,20 @@ class Encoder:
         return [column for block in self.blocks if isinstance(block, TableBlock) for column in block.unknown(row)]
 
 
+def _word_pipeline(params: dict[str, Any], kind: str) -> Pipeline:
+    """Encode words as columns of 0 and 1 or as ranks; `scale: true` standardises them like numbers."""
+    scale = params.pop("scale", False)
+    if kind == "one_hot":
+        encoder = _constructed(
+            OneHotEncoder, {"handle_unknown": "infrequent_if_exist", **params, "sparse_output": False}, kind
+        )
+    else:
+        encoder = _constructed(
+            OrdinalEncoder, {"handle_unknown": "use_encoded_value", "unknown_value": -1, **params}, kind
+        )
+    return Pipeline([("encode", encoder), ("scale", StandardScaler() if scale else "passthrough")])
+
+
 def _number_pipeline(params: dict[str, Any], kind: str) -> Pipeline:
     """Impute, expand, scale: each optional. `impute: none` keeps NaN for estimators that read it (boosted trees)."""
     impute = params.pop("impute", "median")
@@ -195,6 +212,25 @@ def _number_pipeline(params: dict[str, Any], kind: str) -> Pipeline:
     if params:
         raise InvalidSpec(f"A {kind} block has no parameter {', '.join(sorted(params))}.")
     return Pipeline(steps or [("keep", "passthrough")])
+
+
+def _spline_state(splines: SplineTransformer) -> dict[str, Any]:
+    return {
+        "knots": np.array([spline.t for spline in splines.bsplines_]),
+        "coefficients": splines.bsplines_[0].c,
+        "extrapolate": bool(splines.bsplines_[0].extrapolate),
+        "features_out": int(splines.n_features_out_),
+    }
+
+
+def _restore_splines(splines: SplineTransformer, state: Mapping[str, Any]) -> None:
+    """Set what `fit` would set. Refitting on the knots is no way: ties repeat quantile knots, and it refuses those."""
+    splines.bsplines_ = [
+        BSpline.construct_fast(knots, state["coefficients"], splines.degree, extrapolate=state["extrapolate"])
+        for knots in state["knots"]
+    ]
+    splines.n_features_in_ = len(state["knots"])
+    splines.n_features_out_ = state["features_out"]
 
 
 def _constructed(factory: Any, params: dict[str, Any], kind: str) -> Any:
