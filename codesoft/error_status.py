@@ -3,6 +3,7 @@
 from ml_pipeline import errors as pipeline
 from ml_pipeline.errors import CodesoftError
 from predictions import errors as predictions
+from registry_ui import errors as registry
 
 STATUS: dict[type[CodesoftError], int] = {
     CodesoftError: 500,
@@ -22,6 +23,16 @@ STATUS: dict[type[CodesoftError], int] = {
     predictions.NoLiveVersion: 503,
     predictions.NotReady: 503,
     predictions.SpoolFull: 503,
+    registry.PermissionRefused: 403,
+    registry.ReasonRequired: 400,
+    registry.UnknownVersion: 404,
+    registry.UnknownRun: 404,
+    registry.WrongState: 409,
+    registry.StaleGeneration: 409,
+    registry.StaleRecommendation: 409,
+    registry.RunActive: 409,
+    registry.RunFenced: 409,
+    registry.AuditBroken: 500,
 }
 
 RETRY_AFTER_SECONDS = 5

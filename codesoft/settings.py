@@ -209,6 +209,11 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {"registry_ui.tasks.execute_run": {"queue": "runs"}}
+# Seconds. `expires` is shorter than the period, so that a worker that was away finds one task and not a queue of them.
+CELERY_BEAT_SCHEDULE = {
+    name: {"task": f"registry_ui.tasks.{name}", "schedule": period, "options": {"expires": period * 0.8}}
+    for name, period in {"mirror_outbox": 5.0, "requeue_expired_leases": 15.0, "sync_registry": 300.0}.items()
+}
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 

@@ -54,8 +54,10 @@ def run_get(*, model: str, run_id: str | UUID) -> PipelineRun:
 
 def champion_get(*, model: str) -> ModelVersion | None:
     """The version that serves now; None before the first decision and after a retirement."""
-    deployment = Deployment.objects.filter(model=model, champion_version__isnull=False).first()
-    return deployment and ModelVersion.objects.get(model=model, number=deployment.champion_version)
+    deployment = Deployment.objects.filter(model=model).first()
+    if deployment is None or deployment.champion_version is None:
+        return None
+    return ModelVersion.objects.get(model=model, number=deployment.champion_version)
 
 
 def former_champions(*, model: str) -> list[ModelVersion]:

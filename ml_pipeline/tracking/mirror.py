@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from ml_pipeline.paths import Artifacts
 from ml_pipeline.tracking import abilities, runs
 from ml_pipeline.tracking.abilities import ServerAbilities, registry_of
 from ml_pipeline.tracking.client import Connection, connect
@@ -57,12 +58,24 @@ def mirror(model: str, *, stages: Mapping[int, Stage], aliases: Mapping[Alias, i
 
 
 def download_bundle(model: str, version: int, folder: Path) -> Path:
-    """The version's two bundle files, under `folder`. What they hold is proven by whoever loads them."""
+    """`folder`, with the version's two bundle files in it. What they hold is proven by whoever loads them."""
     connection = _connected()
     for item in registry_of(connection).versions(model):
         if item.version == version:
             return _downloaded(connection, item, folder)
     raise NotTracked(f"{connection.server.uri} has no version {version} of {model}.")
+
+
+def download_candidate(model: str, version: int, root: Path) -> None:
+    """Bundle, report and recommendation of a version, under `root` as a run of the pipeline leaves them."""
+    connection = _connected()
+    item = next((item for item in registry_of(connection).versions(model) if item.version == version), None)
+    if item is None:
+        raise NotTracked(f"{connection.server.uri} has no version {version} of {model}.")
+    artifacts = Artifacts(model)
+    _downloaded(connection, item, root / artifacts.evaluation)
+    runs.download(connection, item.run_id, artifacts.report.name, root / artifacts.evaluation)
+    runs.download(connection, item.run_id, artifacts.recommendation.name, root / artifacts.recommendation.parent)
 
 
 def server_abilities(*, again: bool = False) -> ServerAbilities:
@@ -71,9 +84,10 @@ def server_abilities(*, again: bool = False) -> ServerAbilities:
 
 
 def _downloaded(connection: Connection, item: TrackedVersion, folder: Path) -> Path:
+    run = runs.get_run(connection, item.run_id)
     for name in _FILES:
-        runs.download(connection, item.run_id, f"{BUNDLE_FOLDER}/{name}", folder)
-    return folder / BUNDLE_FOLDER
+        runs.download(connection, run, f"{BUNDLE_FOLDER}/{name}", folder)
+    return folder
 
 
 def _connected() -> Connection:

@@ -67,63 +67,69 @@ class PublishedVersion:
 
 def publish(artifacts: Artifacts) -> PublishedVersion:
     """Run and version on the configured server, made only where they are missing, with the model's DVC lock entries."""
-    run_id = publish_run(artifacts)
-    version = publish_version(artifacts)
-    connection = connect(TrackingServer.configured())
-    _attach_lock(connection, artifacts, run_id)
+    connection, report = connect(TrackingServer.configured()), _report(artifacts)
+    with file_lock(_lock(connection, artifacts)):
+        run = _run(connection, artifacts, report)
+        version = _version(connection, artifacts, report, run)
+        _attach_lock(connection, artifacts, run)
     server = connection.server
     url = server.page("models", registered_name(artifacts.model), "versions", version)
-    return PublishedVersion(artifacts.model, run_id, version, server.uri, url)
+    return PublishedVersion(artifacts.model, run.id, version, server.uri, url)
 
 
 def publish_run(artifacts: Artifacts) -> str:
     """The id of the run that holds this evaluation: the one that stands complete, else a finished or a new one."""
-    connection = connect(TrackingServer.configured())
+    connection, report = connect(TrackingServer.configured()), _report(artifacts)
     with file_lock(_lock(connection, artifacts)):
-        return _run(connection, artifacts, _report(artifacts)).id
+        return _run(connection, artifacts, report).id
 
 
 def publish_version(artifacts: Artifacts) -> int:
-    """The number of this (model, bundle hash, data hash): registered once, tagged with the recommendation's verdict."""
-    connection = connect(TrackingServer.configured())
-    report = _report(artifacts)
+    """The number of this (model, bundle hash, data hash), registered once, with its run made where it is missing."""
+    connection, report = connect(TrackingServer.configured()), _report(artifacts)
     with file_lock(_lock(connection, artifacts)):
-        run = _run(connection, artifacts, report)
-        registry = registry_of(connection)
-        try:
-            number = _registered(registry, artifacts.model, run.id, version_key(report), report)
-        except MissingEndpoint:
-            registry = note_missing_registry(connection)
-            number = _registered(registry, artifacts.model, run.id, version_key(report), report)
-        _refresh_tags(registry, artifacts, number, run.id)
-    return number
+        return _version(connection, artifacts, report, _run(connection, artifacts, report))
 
 
-def _registered(registry: Registry, model: str, run_id: str, key: str, report: dict[str, Any]) -> int:
-    """The lowest number with this key. Another machine may register at the same time: the later one steps back."""
-    if found := _with_key(registry, model, key):
+def _version(connection: Connection, artifacts: Artifacts, report: dict[str, Any], run: TrackedRun) -> int:
+    tags = {
+        KEY_TAG: version_key(report),
+        BUNDLE_TAG: report["bundle_hash"],
+        DATA_TAG: report["data_hash"],
+        RUN_TAG: run.id,
+        **_verdict(artifacts),
+    }
+    try:
+        return _registered(registry_of(connection), artifacts.model, run.id, tags)
+    except MissingEndpoint:
+        return _registered(note_missing_registry(connection), artifacts.model, run.id, tags)
+
+
+def _registered(registry: Registry, model: str, run_id: str, tags: dict[str, str]) -> int:
+    """The lowest number with this key, its verdict and run those of now.
+
+    The first run may have been deleted since. Another machine may register at the same time: the later steps back.
+    """
+    if found := _with_key(registry, model, tags[KEY_TAG]):
+        changed = {name: value for name, value in tags.items() if found[0].tags.get(name) != value}
+        if changed:
+            registry.tag(model, found[0].version, changed)
         return found[0].version
-    tags = {KEY_TAG: key, BUNDLE_TAG: report["bundle_hash"], DATA_TAG: report["data_hash"]}
     mine = registry.create(model, run_id, tags)
-    first = min([item.version for item in _with_key(registry, model, key)], default=mine)
+    first = min([item.version for item in _with_key(registry, model, tags[KEY_TAG])], default=mine)
     if first != mine:
         registry.discard(model, mine)
     return first
 
 
 def _with_key(registry: Registry, model: str, key: str) -> list[TrackedVersion]:
-    return [item for item in registry.versions(model) if item.tags.get(KEY_TAG) == key]
+    return [item for item in registry.versions(model, with_aliases=False) if item.tags.get(KEY_TAG) == key]
 
 
-def _refresh_tags(registry: Registry, artifacts: Artifacts, number: int, run_id: str) -> None:
-    """The verdict of now, and the run that holds the bundle: the first one may have been deleted."""
-    wanted = {RUN_TAG: run_id}
-    if artifacts.recommendation.exists():
-        wanted[VERDICT_TAG] = str(json.loads(artifacts.recommendation.read_bytes())["verdict"])
-    known = next(item.tags for item in registry.versions(artifacts.model) if item.version == number)
-    changed = {name: value for name, value in wanted.items() if known.get(name) != value}
-    if changed:
-        registry.tag(artifacts.model, number, changed)
+def _verdict(artifacts: Artifacts) -> dict[str, str]:
+    if not artifacts.recommendation.exists():
+        return {}
+    return {VERDICT_TAG: str(json.loads(artifacts.recommendation.read_bytes())["verdict"])}
 
 
 def _run(connection: Connection, artifacts: Artifacts, report: dict[str, Any]) -> TrackedRun:
@@ -131,7 +137,7 @@ def _run(connection: Connection, artifacts: Artifacts, report: dict[str, Any]) -
     experiment, key = experiment_name(artifacts.model), version_key(report)
     standing = find_runs(connection, experiment, KEY_TAG, key)
     for run in standing:
-        if run.tags.get(COMPLETE_TAG) == "true" and has_file(connection, run.id, f"{BUNDLE_FOLDER}/bundle.json"):
+        if run.tags.get(COMPLETE_TAG) == "true" and has_file(connection, run, f"{BUNDLE_FOLDER}/bundle.json"):
             return run
     if standing:
         return _fill(connection, artifacts, report, standing[0])
@@ -169,19 +175,16 @@ def _metrics(artifacts: Artifacts, report: dict[str, Any]) -> dict[str, float]:
     return metrics
 
 
-def _attach_lock(connection: Connection, artifacts: Artifacts, run_id: str) -> None:
+def _attach_lock(connection: Connection, artifacts: Artifacts, run: TrackedRun) -> None:
     """The lock entries that reproduce this version, as an artefact. They are final only after the whole run."""
     entries = lock_entries(artifacts.model)
-    if entries is None:
-        return
-    found = find_runs(connection, experiment_name(artifacts.model), LOCK_TAG, sha256_hex(entries))
-    if any(run.id == run_id for run in found):
+    if entries is None or run.tags.get(LOCK_TAG) == sha256_hex(entries):
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "dvc.lock"
         path.write_bytes(entries)
-        upload(connection, run_id, path, "lineage")
-    tag_run(connection, run_id, {LOCK_TAG: sha256_hex(entries)})
+        upload(connection, run.id, path, "lineage")
+    tag_run(connection, run.id, {LOCK_TAG: sha256_hex(entries)})
 
 
 def _report(artifacts: Artifacts) -> dict[str, Any]:

@@ -46,25 +46,27 @@ def candidate_import(
     actor: Actor,
     published: Published | None = None,
     run: RunClaim | None = None,
-    stale_waits: bool = False,
+    elsewhere: bool = False,
 ) -> Imported:
     """Import the candidate that stands under `root`/artifacts, apply the policy, and end `run` with it.
 
     The same (model, bundle hash, data hash) gives the same version. StaleRecommendation where it was compared with
-    another champion than the one of now, unless `stale_waits`: then it waits for a person. RunFenced where `run` is no
-    longer the row's current attempt; then nothing of the import stays but the bundle, which nothing names.
+    another champion than the one of now. RunFenced where `run` is no longer the row's current attempt; then nothing of
+    the import stays but the bundle, which nothing names. A candidate from `elsewhere` brings claims, which whoever may
+    write to the tracking server can make: it may be stale, and waits for a person whatever its policy says.
     """
     candidate = candidate_read(model=model, root=root)
     store_bundle(candidate.manifest, candidate.fitted)
     deployment_ensure(model=model)
     with transaction.atomic():
         deployment = deployment_lock(model=model)
-        current = _is_current(candidate, deployment)
-        if not current and not stale_waits:
+        if not elsewhere and not _is_current(candidate, deployment):
             raise _stale(candidate, deployment)
         version, created = _version(candidate, published, actor, run)
         ruling = policy_rule(version=version, recommendation=candidate.recommendation, deployment=deployment)
-        decision = _apply(version, ruling, deployment.generation) if current and ruling else None
+        if elsewhere and ruling and ruling.action == Decision.Action.APPROVE:
+            ruling = None
+        decision = _apply(version, ruling, deployment.generation) if ruling else None
         mirror_request(model=model, cause=f"imported {version}")
         if run is not None:
             run_succeed(claim=run, version=version)

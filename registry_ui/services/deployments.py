@@ -20,10 +20,11 @@ def champion_swap(*, model: str, to: ModelVersion | None, expected_generation: i
     StaleGeneration where another decision came first. A canary ends: it was measured against the champion that leaves.
     """
     generation = expected_generation + 1
+    number, bundle = (None, None) if to is None else (to.number, to.bundle_hash)
     swapped = Deployment.objects.filter(model=model, generation=expected_generation).update(
         generation=F("generation") + 1,
-        champion_version=to and to.number,
-        champion_bundle=to and to.bundle_hash,
+        champion_version=number,
+        champion_bundle=bundle,
         canary_version=None,
         canary_bundle=None,
         canary_share=None,
@@ -34,8 +35,8 @@ def champion_swap(*, model: str, to: ModelVersion | None, expected_generation: i
     Generation.objects.create(
         model=model,
         number=generation,
-        champion_version=to and to.number,
-        champion_bundle=to and to.bundle_hash,
+        champion_version=number,
+        champion_bundle=bundle,
         cause=cause,
     )
     ModelVersion.objects.filter(model=model, stage=ModelVersion.Stage.PRODUCTION).update(

@@ -80,7 +80,7 @@ def _trained(
             imported = candidate_import(
                 model=claim.model,
                 root=workspace,
-                actor=Actor.system(f"run of {claim.requested_by}"),
+                actor=Actor.system("pipeline"),
                 published=_published(result.published),
                 run=claim,
             )

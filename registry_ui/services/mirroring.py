@@ -66,7 +66,7 @@ def _push(model: str) -> None:
 def _wanted(model: str) -> dict[str, Any]:
     """Stage of each tracked version, and the aliases: `champion` serves, `challenger` is the newest that waits."""
     tracked = ModelVersion.objects.filter(model=model, tracking_version__isnull=False).order_by("number")
-    numbers = {version.number: version.tracking_version for version in tracked}
+    numbers: dict[int | None, int | None] = {version.number: version.tracking_version for version in tracked}
     waiting = [version.tracking_version for version in tracked if version.status == ModelVersion.Status.WAITING]
     deployment = Deployment.objects.filter(model=model).first()
     return {

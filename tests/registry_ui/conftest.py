@@ -54,10 +54,10 @@ def import_one(tmp_path: Path) -> Import:
         root = tmp_path / "candidate"
         model = what.get("model", "fruit")
         champion = what.pop("champion", champion_get(model=model))
-        stale_waits = what.pop("stale_waits", False)
+        elsewhere = what.pop("elsewhere", False)
         write_candidate(root, champion=champion, **what)
         return candidate_import(
-            model=model, root=root, actor=Actor.operator("test"), stale_waits=stale_waits, published=None
+            model=model, root=root, actor=Actor.operator("test"), elsewhere=elsewhere, published=None
         )
 
     return imported

@@ -120,11 +120,13 @@ def test_a_candidate_compared_with_another_champion_is_refused_and_leaves_nothin
     assert ModelVersion.objects.count() == 1
 
 
-def test_a_stale_candidate_from_elsewhere_waits_whatever_the_policy(import_one: Import) -> None:
-    first = import_one().version
-    imported = import_one(flavour=2.0, champion=None, mode="auto", verdict="promote", stale_waits=True)
+def test_a_candidate_from_elsewhere_waits_whatever_it_claims(import_one: Import) -> None:
+    assert import_one(elsewhere=True).version.status == "waiting"
+    assert live() is None
 
-    assert imported.version.status == "waiting"
+    first = import_one(flavour=2.0).version
+    stale = import_one(flavour=3.0, champion=None, mode="auto", verdict="promote", elsewhere=True)
+    assert stale.version.status == "waiting"
     assert live() == first
 
 

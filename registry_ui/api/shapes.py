@@ -1,0 +1,137 @@
+"""Bodies of the registry's API, in and out. Requests are strict: no other key, no text for a number."""
+
+from datetime import datetime
+from typing import Any, Literal, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from predictions.api.parsing import printable
+from predictions.errors import InvalidRequest
+from registry_ui.models import Decision, ModelVersion, PipelineRun
+
+
+class DecisionRequest(BaseModel):
+    """`expected_generation` is the one that the caller saw: a decision on an older sight is refused with 409."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    action: Literal["approve", "reject", "roll_back"]
+    reason: str = Field(min_length=1, max_length=2_000)
+    expected_generation: int = Field(ge=0, le=2**62)
+
+    @classmethod
+    def parse(cls, body: Any) -> Self:
+        """InvalidRequest names each wrong key."""
+        try:
+            return cls.model_validate(body)
+        except ValidationError as error:
+            fields = {
+                printable(".".join(map(str, item["loc"]))): item["msg"] for item in error.errors(include_url=False)
+            }
+            raise InvalidRequest("The body is not a decision.", details={"fields": fields}) from error
+
+
+class DecisionShape(BaseModel):
+    """A decision that was taken."""
+
+    action: str
+    model: str
+    version: int
+    actor: str
+    reason: str
+    generation: int
+    created_at: datetime
+
+    @classmethod
+    def of(cls, decision: Decision) -> Self:
+        return cls(
+            action=decision.action,
+            model=decision.model,
+            version=decision.version.number,
+            actor=decision.actor,
+            reason=decision.reason,
+            generation=decision.generation_after,
+            created_at=decision.created_at,
+        )
+
+
+class VersionShape(BaseModel):
+    """A registered version. `metrics` are those of the held-out rows, with 95 % intervals where they have one."""
+
+    version: int
+    status: str
+    stage: str | None
+    bundle_hash: str
+    data_hash: str
+    metrics: dict[str, Any]
+    verdict: str | None
+    reasons: list[str]
+    created_at: datetime
+
+    @classmethod
+    def of(cls, version: ModelVersion) -> Self:
+        return cls(
+            version=version.number,
+            status=version.status,
+            stage=version.stage,
+            bundle_hash=version.bundle_hash,
+            data_hash=version.data_hash,
+            metrics=version.metrics,
+            verdict=version.recommendation.get("verdict"),
+            reasons=version.recommendation.get("reasons", []),
+            created_at=version.created_at,
+        )
+
+
+class VersionsShape(BaseModel):
+    """Versions of a model, newest first. `generation` is what a decision has to name as `expected_generation`."""
+
+    model: str
+    generation: int
+    champion: int | None
+    versions: list[VersionShape]
+
+
+class StageShape(BaseModel):
+    """How one stage went, in seconds."""
+
+    stage: str
+    state: str
+    seconds: float
+
+
+class RunShape(BaseModel):
+    """A pipeline run."""
+
+    id: UUID
+    model: str
+    state: str
+    stage: str
+    stages: list[StageShape]
+    attempt: int
+    trigger: str
+    requested_by: str
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    version: int | None
+    error: str
+
+    @classmethod
+    def of(cls, run: PipelineRun) -> Self:
+        return cls(
+            id=run.pk,
+            model=run.model,
+            state=run.state,
+            stage=run.stage,
+            stages=[StageShape.model_validate(stage) for stage in run.stages],
+            attempt=run.attempt,
+            trigger=run.trigger,
+            requested_by=run.requested_by,
+            created_at=run.created_at,
+            started_at=run.started_at,
+            finished_at=run.finished_at,
+            version=run.version.number if run.version else None,
+            error=run.error,
+        )

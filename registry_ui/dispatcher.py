@@ -1,0 +1,35 @@
+"""The one place that publishes to the broker: a loop in a process of its own, which may wait for it as no click may."""
+
+from collections.abc import Callable
+from threading import Event
+from uuid import UUID
+
+import structlog
+from django.db import DatabaseError, close_old_connections
+
+from registry_ui.services.runs import runs_dispatch
+from registry_ui.tasks import execute_run
+
+_PERIOD = 1.0  # seconds
+_log = structlog.get_logger(__name__)
+
+
+def send_run(run_id: UUID) -> None:
+    """One message, without retries: the row stays due, and the next round tries again."""
+    execute_run.apply_async(args=(str(run_id),), retry=False)
+
+
+def dispatch_once(*, send: Callable[[UUID], None] = send_run) -> int:
+    """One round: how many due runs were sent. A database that does not answer ends the round, not the loop."""
+    close_old_connections()
+    try:
+        return runs_dispatch(send=send)
+    except DatabaseError as error:
+        _log.warning("dispatch_failed", error=str(error))
+        return 0
+
+
+def dispatch_until(stopped: Event) -> None:
+    while not stopped.is_set():
+        dispatch_once()
+        stopped.wait(_PERIOD)

@@ -1,0 +1,30 @@
+"""The Celery doors. Each loads nothing, calls one service, and leaves meaning and retries to the rows it works on."""
+
+from uuid import UUID
+
+from celery import shared_task
+
+from registry_ui.services import execution, mirroring, runs, syncing
+
+
+@shared_task(acks_late=False)
+def execute_run(run_id: str) -> None:
+    """Acknowledged before it starts: a lost worker is noticed by the run's lease, not by redelivery."""
+    execution.run_execute(run_id=UUID(run_id))
+
+
+@shared_task
+def requeue_expired_leases() -> None:
+    runs.runs_requeue_expired()
+
+
+@shared_task
+def mirror_outbox() -> None:
+    mirroring.outbox_mirror()
+
+
+@shared_task
+def sync_registry() -> None:
+    """Versions trained elsewhere come in, and what was moved by hand on the tracking server is put right."""
+    syncing.registry_sync()
+    mirroring.mirror_all()

@@ -1,0 +1,254 @@
+"""Pipeline runs: one at a time, at most three attempts, and no import by an attempt that is no longer current."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import IntegrityError, close_old_connections, connection, transaction
+from django.utils import timezone
+from pytest_django import Settings
+
+from ml_pipeline.baseline import read_baseline
+from ml_pipeline.errors import RunFailed
+from ml_pipeline.paths import Artifacts
+from ml_pipeline.running.job import JobResult
+from registry_ui.errors import PermissionRefused, RunActive, RunFenced, WrongState
+from registry_ui.models import AuditEntry, ModelVersion, PipelineRun
+from registry_ui.services.access import Actor
+from registry_ui.services.candidates import candidate_import
+from registry_ui.services.decisions import version_approve
+from registry_ui.services.deployments import deployment_ensure
+from registry_ui.services.execution import run_execute
+from registry_ui.services.run_state import run_claim, run_renew
+from registry_ui.services.runs import run_cancel, run_request, runs_dispatch, runs_requeue_expired
+from tests.registry_ui.candidates import write_candidate
+from tests.registry_ui.conftest import Import, live
+
+pytestmark = pytest.mark.django_db
+# An attempt works in three threads' connections; a transaction that is rolled back at the end would hide its rows.
+committing = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def requested(requester: Actor) -> PipelineRun:
+    deployment_ensure(model="fruit")
+    return run_request(model="fruit", actor=requester)
+
+
+class Training:
+    """A job that leaves a candidate where a real one would, after `meanwhile` happened, compared with its baseline."""
+
+    def __init__(self, meanwhile: Callable[[], None] = lambda: None, **candidate: Any) -> None:
+        self.baselines: list[int | None] = []
+        self._meanwhile = meanwhile
+        self._candidate = candidate
+
+    def __call__(
+        self,
+        model: str,
+        workspace: Path,
+        *,
+        on_line: Callable[[str], None],
+        on_stages: Callable[[list[dict[str, Any]]], None],
+        **_: Any,
+    ) -> JobResult:
+        baseline = read_baseline(workspace / Artifacts(model).baseline)
+        champion = ModelVersion.objects.get(model=model, number=baseline.version) if baseline else None
+        self.baselines.append(baseline.version if baseline else None)
+        on_line("Running stage")
+        on_stages([{"stage": "ingestion", "state": "done", "seconds": 1.0}])
+        self._meanwhile()
+        write_candidate(workspace, model=model, champion=champion, **self._candidate)
+        published = {"run_id": f"r{len(self.baselines)}", "version": 7, "url": None}
+        return JobResult(workspace / "artifacts", published, b"schema: '2.0'\n", [])
+
+
+def refreshed(run: PipelineRun) -> PipelineRun:
+    run.refresh_from_db()
+    return run
+
+
+def expire(run: PipelineRun) -> None:
+    PipelineRun.objects.filter(pk=run.pk).update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+
+
+def test_a_second_request_is_refused_with_the_id_of_the_active_run(requested: PipelineRun, requester: Actor) -> None:
+    with pytest.raises(RunActive) as refused:
+        run_request(model="fruit", actor=requester)
+
+    assert refused.value.details["run"] == str(requested.pk)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        PipelineRun.objects.create(model="fruit", trigger="x", requested_by="x", due_at=timezone.now())
+
+
+def test_whoever_may_not_request_runs_gets_none(approver: Actor) -> None:
+    deployment_ensure(model="fruit")
+
+    with pytest.raises(PermissionRefused):
+        run_request(model="fruit", actor=approver)
+
+
+@committing
+def test_of_ten_requests_at_once_one_run_comes(requester: Actor) -> None:
+    deployment_ensure(model="fruit")
+
+    def ask(_: int) -> str:
+        try:
+            return str(run_request(model="fruit", actor=requester).pk)
+        except RunActive as error:
+            return str(error.details["run"])
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(10) as pool:
+        assert len(set(pool.map(ask, range(10)))) == 1
+    assert PipelineRun.objects.count() == 1
+
+
+def test_due_runs_are_sent_once_and_stay_due_while_the_broker_is_away(requested: PipelineRun) -> None:
+    def away(_: UUID) -> None:
+        raise ConnectionError
+
+    sent: list[UUID] = []
+    assert runs_dispatch(send=away) == 0
+    assert runs_dispatch(send=sent.append) == 1
+    assert runs_dispatch(send=sent.append) == 0
+    assert sent == [requested.pk]
+
+
+def test_a_message_that_was_lost_is_sent_again(requested: PipelineRun) -> None:
+    PipelineRun.objects.update(published_at=timezone.now() - timedelta(minutes=3))
+
+    assert runs_dispatch(send=lambda _: None) == 1
+
+
+def test_of_two_messages_for_one_run_one_is_taken(requested: PipelineRun) -> None:
+    assert run_claim(run_id=requested.pk) is not None
+    assert run_claim(run_id=requested.pk) is None
+
+
+def test_an_expired_lease_is_queued_again_at_most_three_attempts_and_then_lost(requested: PipelineRun) -> None:
+    for attempt in (1, 2, 3):
+        claim = run_claim(run_id=requested.pk)
+        assert claim is not None
+        assert claim.attempt == attempt
+        assert runs_requeue_expired() == 0
+        expire(requested)
+        assert runs_requeue_expired() == 1
+
+    assert refreshed(requested).state == "lost"
+    assert "3 times" in requested.error
+    assert run_claim(run_id=requested.pk) is None
+
+
+def test_a_renewed_lease_is_left_alone(requested: PipelineRun) -> None:
+    claim = run_claim(run_id=requested.pk)
+    assert claim is not None
+    expire(requested)
+    assert run_renew(claim=claim)
+
+    assert runs_requeue_expired() == 0
+
+
+def test_an_attempt_that_is_no_longer_current_imports_nothing(requested: PipelineRun, tmp_path: Path) -> None:
+    old = run_claim(run_id=requested.pk)
+    expire(requested)
+    runs_requeue_expired()
+    new = run_claim(run_id=requested.pk)
+    write_candidate(tmp_path)
+
+    with pytest.raises(RunFenced):
+        candidate_import(model="fruit", root=tmp_path, actor=Actor.system("pipeline"), run=old)
+    assert not ModelVersion.objects.exists()
+    assert live() is None
+    assert AuditEntry.objects.filter(action__startswith="version").count() == 0
+
+    candidate_import(model="fruit", root=tmp_path, actor=Actor.system("pipeline"), run=new)
+    assert (refreshed(requested).state, requested.version) == ("succeeded", live())
+
+
+@committing
+def test_a_run_trains_imports_and_ends_with_its_version(requested: PipelineRun, settings: Settings) -> None:
+    version = run_execute(run_id=requested.pk, job=Training())
+
+    run = refreshed(requested)
+    assert version is not None
+    assert (run.state, run.version, run.attempt) == ("succeeded", version, 1)
+    assert (run.stages[0]["stage"], run.log) == ("ingestion", "Running stage")
+    assert (version.run_id, version.number, version.requested_by) == ("r1", 7, "rui")
+    assert live() == version
+    assert list(Path(settings.WORKSPACES_DIR).iterdir()) == []
+
+
+@committing
+def test_a_failed_run_says_why_and_frees_the_model(requested: PipelineRun, requester: Actor) -> None:
+    def fails(*_: Any, **__: Any) -> JobResult:
+        raise RunFailed("`dvc repro` ended with status 1.", details={"lines": ["contract broken"]})
+
+    assert run_execute(run_id=requested.pk, job=fails) is None
+    assert refreshed(requested).state == "failed"
+    assert requested.error == "`dvc repro` ended with status 1.\ncontract broken"
+    assert run_request(model="fruit", actor=requester).state == "queued"
+
+
+@committing
+def test_a_cancelled_run_is_told_to_stop_and_imports_nothing(
+    requested: PipelineRun, requester: Actor, settings: Settings
+) -> None:
+    settings.RUN_LEASE_SECONDS = 0.4  # a heartbeat every tenth of a second
+    stopped: list[bool] = []
+
+    def cancelled(*_: Any, should_stop: Callable[[], bool], **__: Any) -> JobResult:
+        run_cancel(model="fruit", run_id=requested.pk, actor=requester)
+        deadline = timezone.now() + timedelta(seconds=10)
+        while not should_stop() and timezone.now() < deadline:
+            close_old_connections()
+        stopped.append(should_stop())
+        raise RunFailed("stopped")
+
+    assert run_execute(run_id=requested.pk, job=cancelled) is None
+    assert stopped == [True]
+    assert refreshed(requested).state == "cancelled"
+    with pytest.raises(WrongState):
+        run_cancel(model="fruit", run_id=requested.pk, actor=requester)
+
+
+@committing
+def test_a_candidate_is_evaluated_again_when_another_version_went_live_meanwhile(
+    import_one: Import, approver: Actor, requester: Actor
+) -> None:
+    import_one()
+    import_one(flavour=2.0)
+    run = run_request(model="fruit", actor=requester)
+
+    def approve_once() -> None:
+        if live() != ModelVersion.objects.get(number=2):
+            version_approve(model="fruit", number=2, actor=approver, reason="good", expected_generation=1)
+
+    training = Training(approve_once, flavour=3.0)
+    version = run_execute(run_id=run.pk, job=training)
+
+    assert training.baselines == [1, 2]
+    assert version is not None
+    assert version.recommendation["champion"]["version"] == 2
+
+
+@committing
+def test_an_unknown_fault_ends_the_run_too(requested: PipelineRun) -> None:
+    def crashes(*_: Any, **__: Any) -> JobResult:
+        raise ZeroDivisionError("by zero")
+
+    run_execute(run_id=requested.pk, job=crashes)
+
+    assert refreshed(requested).error == "ZeroDivisionError: by zero"
+
+
+def test_a_cancelled_queued_run_is_never_taken(requested: PipelineRun, requester: Actor) -> None:
+    run_cancel(model="fruit", run_id=requested.pk, actor=requester)
+
+    assert run_claim(run_id=requested.pk) is None
+    assert runs_dispatch(send=lambda _: None) == 0
