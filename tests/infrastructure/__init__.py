@@ -1,0 +1,1 @@
+"""Infrastructure files against the application and each other: what no linter of one file can see."""

@@ -1,0 +1,59 @@
+"""compose.yaml against the Dockerfile, the manifests and `.env.example`."""
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.infrastructure.files import ROOT, container_of, load_yaml, name_of, of_kind
+
+SERVICES: dict[str, dict[str, Any]] = load_yaml(ROOT / "compose.yaml")["services"]
+TEXT = (ROOT / "compose.yaml").read_text()
+
+
+def test_every_required_variable_has_a_line_in_the_example() -> None:
+    required = set(re.findall(r"\$\{(\w+):\?", TEXT)) | {"SLACK_WEBHOOK_URL"}
+    example = dict(re.findall(r"^(\w+)=(.*)$", (ROOT / ".env.example").read_text(), flags=re.MULTILINE))
+    assert example == dict.fromkeys(required, "")
+
+
+def test_no_password_or_key_is_written_down() -> None:
+    for line in TEXT.splitlines():
+        if re.search(r"(PASSWORD|SECRET_KEY|TOKEN)\w*:", line):
+            assert re.search(r"\$\{\w+:\?", line), line
+
+
+def test_nothing_is_published_beyond_this_machine() -> None:
+    published = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert published
+    assert all(port.startswith("127.0.0.1:") for port in published)
+
+
+def test_mounted_files_exist() -> None:
+    mounts = [mount.split(":")[0] for service in SERVICES.values() for mount in service.get("volumes", [])]
+    sources = [source for source in mounts if source.startswith("./")]
+    assert sources
+    assert all((ROOT / source).exists() for source in sources)
+
+
+def test_build_targets_are_stages_of_the_dockerfile() -> None:
+    stages = set(re.findall(r"^FROM .* AS ([\w-]+)$", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE))
+    targets = {service["build"]["target"] for service in SERVICES.values() if "build" in service}
+    assert targets == {"web", "worker"}
+    assert targets <= stages
+
+
+@pytest.mark.parametrize("name", ["worker-runs", "worker-default", "beat", "dispatcher", "migrate"])
+def test_a_process_is_started_by_the_same_command_as_in_the_cluster(name: str) -> None:
+    (manifest,) = [item for item in of_kind("Deployment", "Job") if name_of(item) == f"codesoft-{name}"]
+    assert SERVICES[name]["command"] == container_of(manifest)["command"]
+
+
+def test_prometheus_scrapes_the_port_that_web_exposes_under_the_name_that_the_rules_know() -> None:
+    jobs = {job["job_name"]: job for job in load_yaml(ROOT / "k8s/monitoring/prometheus.yaml")["scrape_configs"]}
+    (target,) = jobs["codesoft-web"]["static_configs"][0]["targets"]
+    service, port = target.split(":")
+    assert service in SERVICES
+    exposed = re.search(r"^EXPOSE (.+)$", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
+    assert exposed
+    assert port in exposed[1].split()
