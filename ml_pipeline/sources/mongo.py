@@ -36,6 +36,7 @@ DEFAULT_DATABASE = "codesoft"
 _LOST = (AutoReconnect, ConnectionFailure, CursorNotFound)
 _TRIES = 5
 _SAMPLED = 100
+_BATCH_CHARACTERS = 16_000_000
 # The address may set other ones. A sorted, filtered read may think long before its first batch.
 _TIMEOUTS = {"serverSelectionTimeoutMS": 5_000, "connectTimeoutMS": 5_000, "socketTimeoutMS": 120_000}
 # A date beyond the year 9999 or a broken string becomes a value that the contract refuses, not the end of the read.
@@ -210,7 +211,7 @@ class _Read:
         try:
             if self._cursor is None:
                 self._cursor = self._opened()
-            documents = list(islice(self._cursor, self._size))
+            documents = _some(self._cursor, self._size)
         except _LOST:
             self._cursor = None
             raise
@@ -225,6 +226,17 @@ class _Read:
             {"$and": parts} if parts else {}, self._fields, batch_size=self._size
         )
         return cursor.sort(ID, ASCENDING)
+
+
+def _some(cursor: Iterator[Document], size: int) -> list[Document]:
+    """Up to `size` documents, fewer where they are long: a thousand of a megabyte would not be bounded memory."""
+    documents, characters = [], 0
+    for document in islice(cursor, size):
+        documents.append(document)
+        characters += sum(len(value) for value in document.values() if isinstance(value, str))
+        if characters >= _BATCH_CHARACTERS:
+            break
+    return documents
 
 
 def _selection(source: Source) -> list[Mapping[str, Any]]:

@@ -19,6 +19,7 @@ from ml_pipeline.stages.command import run_stage, say
 def ingest(model: str) -> None:
     """Read the documents of MODEL, check the data contract, and write documents, quarantine and report."""
     spec, artifacts = load_spec(model), Artifacts(model)
+    _remove_leftovers(artifacts.documents.parent)
     with open_source(spec, Environment.read(), say) as source:
         say(f"  reading {source.place}")
         documents = with_progress(source.documents(), say)
@@ -31,6 +32,12 @@ def ingest(model: str) -> None:
             report = {**tally.report(), "data_hash": file_sha256(parquet)}
         write_bytes(artifacts.ingestion_report, readable_json(report))
     say(f"  {tally.rows:,} rows, {tally.quarantined:,} documents in quarantine")
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what a killed run left in the making. The folder is this stage's own, and DVC runs it once at a time."""
+    for path in folder.glob(".*"):
+        path.unlink()
 
 
 def store_documents(spec: ModelSpec, documents: Iterable[Document], *, parquet: Path, quarantine: Path) -> Tally:

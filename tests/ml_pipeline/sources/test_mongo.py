@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ml_pipeline.errors import InvalidSource, SourceUnavailable
-from ml_pipeline.sources.mongo import Collection, connect
+from ml_pipeline.sources.mongo import Collection, _plain, _Read, connect
 from ml_pipeline.spec import Source
 from tests.ml_pipeline.declared import ignore
 from tests.ml_pipeline.mongodb import Database, Proxy
@@ -66,6 +66,15 @@ def test_a_query_and_a_window_select(mongodb: Database) -> None:
     nothing = _collection(mongodb.uri(), query={"x": 77})
     with nothing.connection.client, pytest.raises(InvalidSource, match=r"matches `source\.query`"):
         list(nothing.documents())
+
+
+def test_long_documents_come_in_smaller_batches(mongodb: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ml_pipeline.sources.mongo._BATCH_CHARACTERS", 1_000)
+    mongodb.database["some"].insert_many([{"_id": str(number), "x": "x" * 400} for number in range(8)])
+    collection = _collection(mongodb.uri())
+    with collection.connection.client:
+        read = _Read(collection._collection, [], ["x"], 1_000)
+        assert [len(read.next_batch()) for _ in range(4)] == [3, 3, 2, 0]
 
 
 def test_an_empty_collection_is_named_with_what_to_do(mongodb: Database) -> None:
@@ -192,8 +201,7 @@ def test_an_atlas_address_that_dns_does_not_know_is_a_wrong_address(monkeypatch:
 
 
 def test_a_decimal_becomes_a_number() -> None:
-    from ml_pipeline.sources.mongo import _plain  # the wire server of the tests cannot store decimals
-
+    """By the function alone: the wire server of the tests cannot store decimals."""
     assert _plain({"x": Decimal128("12.50")}) == {"x": 12.5}
 
 

@@ -208,6 +208,7 @@ def test_a_killed_run_leaves_no_documents_and_the_next_one_gives_the_same(
     snapshot.write_bytes(whole)
     ingest(MODEL)
     assert pq.read_metadata(Artifacts(MODEL).documents).num_rows == 12_000
+    assert set(_written()) == {"documents.parquet", "quarantine.jsonl", "report.json"}
 
 
 def _until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
