@@ -20,14 +20,25 @@ BundleFiles = tuple[bytes, bytes]
 
 @cache
 def build_bundle(model: str, *, rows: int = 300, log: str = "required") -> BundleFiles:
-    """Manifest and model file of a declared model fitted on its first `rows` labelled documents.
+    """Manifest and model file of a declared model, with simple features, fitted on its first `rows` documents.
 
     Another number of rows gives another version of the same model.
     """
-    spec = load_spec(model, PROJECT_ROOT / "params.yaml")
-    if log != "required":
-        spec = ModelSpec.parse(model, {**_block(spec), "serving": {"log": log}})
+    declared = load_spec(model, PROJECT_ROOT / "params.yaml")
+    simple = {"features": {"blocks": _simple_features(declared)}, "estimator": {"family": "logistic_regression"}}
+    spec = ModelSpec.parse(model, {**_block(declared), **simple, "serving": {"log": log}})
     return _fitted(model, spec, _documents(spec, rows))
+
+
+def _simple_features(spec: ModelSpec) -> list[dict[str, Any]]:
+    """Features that are fitted in milliseconds: quality is the business of other tests."""
+    kinds = {"word_ngrams": ("text",), "numeric": ("number", "integer"), "one_hot": ("category",)}
+    blocks = []
+    for kind, types in kinds.items():
+        columns = [name for name, field in spec.inputs.items() if field.type in types]
+        if columns:
+            blocks.append({"kind": kind, "columns": columns, "params": {}})
+    return blocks
 
 
 @cache

@@ -1,0 +1,83 @@
+"""gunicorn's configuration: `gunicorn codesoft.wsgi:application -c codesoft/gunicorn.py`.
+
+The application is loaded after the fork (no `preload_app`): a model that was used in the master would hang the
+children's OpenMP, and threads do not survive a fork. The master alone wipes the metrics folder and owns the metrics
+server, which ends with it however it dies, because its standard input closes.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from ml_pipeline.environment import Environment
+
+_production = os.environ.get("CODESOFT_ENV") == "production"
+_host = os.environ.get("HOST_ADDRESS") or ("0.0.0.0" if _production else "127.0.0.1")  # noqa: S104 - in a container
+_metrics_port = int(os.environ.get("METRICS_PORT") or 9400)
+_metrics_folder = Environment.read().var / "metrics" / f"web-{os.environ.get('PORT') or 8000}"
+_memory = Path("/dev/shm")  # noqa: S108 - only to have gunicorn's heartbeat file off the disk
+
+# prometheus_client decides at its first import whether processes share their numbers.
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics_folder)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+bind = f"{_host}:{os.environ.get('PORT') or 8000}"
+workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
+worker_class = "gthread"  # a slow client holds one thread, not a worker
+threads = int(os.environ.get("WEB_THREADS") or 4)
+timeout = 60
+graceful_timeout = 20
+keepalive = 75  # longer than a load balancer's idle time, so that it never meets a connection that just closed
+worker_tmp_dir = str(_memory) if _memory.is_dir() else None
+control_socket_disable = True
+errorlog = "-"
+loglevel = os.environ.get("LOG_LEVEL", "info").lower()
+
+_metrics_server: subprocess.Popen[bytes] | None = None
+
+
+def on_starting(server: Any) -> None:
+    """Before the first import of a metric: an empty folder, and a metrics port that can be had."""
+    shutil.rmtree(_metrics_folder, ignore_errors=True)
+    _metrics_folder.mkdir(parents=True)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_host, _metrics_port))
+        except OSError as error:
+            sys.exit(f"[error] METRICS_PORT {_metrics_port} cannot be used: {error.strerror}. Choose another.")
+
+
+def when_ready(server: Any) -> None:
+    global _metrics_server
+    command = [sys.executable, "-m", "codesoft.metrics_server", _host, str(_metrics_port)]
+    _metrics_server = subprocess.Popen(command, stdin=subprocess.PIPE)
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Let go of the pipe: the metrics server must end with the master, not with the last worker."""
+    if _metrics_server is not None and _metrics_server.stdin is not None:
+        _metrics_server.stdin.close()
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """Flush the prediction log. In the master, which calls this for a worker that died, there is nothing to flush."""
+    if os.getpid() == worker.pid and "predictions.serving" in sys.modules:
+        sys.modules["predictions.serving"].stop_serving()
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    from prometheus_client import multiprocess  # noqa: PLC0415 - after the folder is set
+
+    multiprocess.mark_process_dead(worker.pid)
+
+
+def on_exit(server: Any) -> None:
+    if _metrics_server is not None and _metrics_server.stdin is not None:
+        _metrics_server.stdin.close()
+        _metrics_server.terminate()
+        _metrics_server.wait(5)

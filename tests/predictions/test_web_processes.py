@@ -1,0 +1,170 @@
+"""What real web processes do: killed, promoted, revoked, cut off from their database."""
+
+import json
+import shutil
+import signal
+import sqlite3
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.predictions.webserver import WebServer, wait_for
+
+_PREPARE = """
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+from django.contrib.auth.models import User
+from knox.models import AuthToken
+from tests.bundles import build_bundle
+from tests.deployments import deploy
+deploy("sentiment", build_bundle("sentiment"))
+print(AuthToken.objects.create(User.objects.create_user("caller"))[1])
+"""
+_PROMOTE = """
+from tests.bundles import build_bundle
+from tests.deployments import deploy
+deploy("sentiment", build_bundle("sentiment", rows=200), version=2)
+"""
+_ROWS = {"inputs": [{"text": "a fine film"}, {"text": "a dull film"}]}
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A state folder with one live model, and a token: made once, copied for each test."""
+    folder = tmp_path_factory.mktemp("prepared")
+    return folder, WebServer(folder).run(_PREPARE)
+
+
+@pytest.fixture
+def server(prepared: tuple[Path, str], tmp_path: Path) -> Iterator[WebServer]:
+    shutil.copytree(prepared[0], tmp_path, dirs_exist_ok=True)
+    server = WebServer(tmp_path)
+    yield server
+    server.stop(signal.SIGKILL)
+
+
+@pytest.fixture
+def token(prepared: tuple[Path, str]) -> str:
+    return prepared[1]
+
+
+def logged_ids(folder: Path) -> list[str]:
+    with sqlite3.connect(folder / "codesoft.sqlite3") as database:
+        return [row[0] for row in database.execute("SELECT id FROM predictions_prediction")]
+
+
+def test_every_answered_prediction_is_logged_once_although_the_processes_were_killed(
+    server: WebServer, token: str, tmp_path: Path
+) -> None:
+    server.start()
+    answered: list[str] = []
+    for _ in range(100):
+        status, answer = server.predict("sentiment", token, _ROWS)
+        assert status == 200
+        answered += [prediction["id"] for prediction in answer["predictions"]]
+    server.stop(signal.SIGKILL)
+
+    left = sum(path.stat().st_size for path in (tmp_path / "spool").glob("*.jsonl"))
+    server.start()
+    wait_for(lambda: len(logged_ids(tmp_path)) >= len(answered), 10, server.log)
+
+    assert left > 0, "the kill must have left something to adopt"
+    assert sorted(logged_ids(tmp_path)) == sorted(answer.replace("-", "") for answer in answered)
+    wait_for(lambda: not list((tmp_path / "spool").glob("*.jsonl")), 5)
+
+
+def test_a_stopped_worker_ships_what_it_answered_before_it_ends(server: WebServer, token: str, tmp_path: Path) -> None:
+    server.start()
+    _, answer = server.predict("sentiment", token, _ROWS)
+    server.stop(signal.SIGTERM)
+
+    assert len(logged_ids(tmp_path)) == len(answer["predictions"])
+    assert not list((tmp_path / "spool").glob("*.jsonl"))
+
+
+def test_a_promotion_shows_within_two_seconds_and_a_revocation_within_one(server: WebServer, token: str) -> None:
+    server.start()
+    assert server.predict("sentiment", token, _ROWS)[1]["version"] == 1
+
+    server.run(_PROMOTE)
+    promoted = wait_for(lambda: server.predict("sentiment", token, _ROWS)[1]["version"] == 2, 10)
+    server.run("from knox.models import AuthToken; AuthToken.objects.all().delete()")
+    revoked = wait_for(lambda: server.predict("sentiment", token, _ROWS)[0] == 401, 10)
+
+    assert promoted < 2
+    assert revoked < 1
+
+
+def test_a_process_that_starts_without_the_database_serves_the_last_snapshot_and_ships_later(
+    server: WebServer, token: str, tmp_path: Path
+) -> None:
+    server.start()
+    server.stop()
+    database = tmp_path / "codesoft.sqlite3"
+    parked = database.rename(tmp_path / "parked")
+    database.mkdir()  # what stands in its place cannot be opened
+
+    server.start()
+    statuses = {server.predict("sentiment", token, _ROWS)[0] for _ in range(20)}
+    database.rmdir()
+    parked.rename(database)
+
+    assert statuses == {200}
+    wait_for(lambda: len(logged_ids(tmp_path)) == 40, 10, server.log)
+
+
+def test_metrics_of_all_processes_are_on_their_own_port_and_end_with_the_master(server: WebServer, token: str) -> None:
+    server.environment["WEB_CONCURRENCY"] = "2"
+    server.start()
+    for _ in range(10):
+        server.predict("sentiment", token, _ROWS)
+    address = f"http://127.0.0.1:{server.metrics_port}/metrics"
+
+    def scrape() -> str:
+        with urllib.request.urlopen(address, timeout=5) as answer:
+            return str(answer.read().decode())
+
+    text = scrape()
+    assert 'codesoft_live_version{model="sentiment",version="1"} 1.0' in text
+    counted = [line for line in text.splitlines() if line.startswith("codesoft_predictions_total{")]
+    assert sum(float(line.rpartition(" ")[2]) for line in counted) == 20
+    for name in ("codesoft_snapshot_age_seconds", "codesoft_spool_bytes", "codesoft_spool_oldest_seconds"):
+        assert f"\n{name} " in text
+
+    assert server.process is not None
+    server.process.kill()  # the master alone: nobody tells the metrics server
+    server.process.wait()
+
+    def gone() -> bool:
+        try:
+            scrape()
+        except OSError:
+            return True
+        return False
+
+    wait_for(gone, 10)
+
+
+def test_a_start_says_what_it_serves_and_what_it_cannot_load(server: WebServer, token: str, tmp_path: Path) -> None:
+    server.run(
+        "from predictions.models import Deployment\n"
+        "Deployment.objects.create(model='lost', champion_version=7, champion_bundle='0' * 64)"
+    )
+    server.start()
+    status, ready = server.request("GET", "/readyz")
+
+    assert status == 200
+    assert ready["models"]["sentiment"]["version"] == 1
+    assert ready["models"]["lost"]["version"] is None
+    assert list(ready["bundles_not_loaded"]) == ["0" * 64]
+
+    def observations() -> list[tuple[str, str]]:
+        with sqlite3.connect(tmp_path / "codesoft.sqlite3") as database:
+            return list(database.execute("SELECT model, kind FROM predictions_observation"))
+
+    wait_for(observations, 5)
+    assert observations() == [("lost", "bundle_not_loaded")]
+    assert json.loads((tmp_path / "serving" / "snapshot.json").read_text())["format"] == 1
+    assert (tmp_path / "serving" / "snapshot.json").stat().st_mode & 0o777 == 0o600
