@@ -50,8 +50,8 @@ class NgramBlock:
         params.setdefault("analyzer", "word" if declared.kind == "word_ngrams" else "char_wb")
         self._vectorizer = _constructed(TfidfVectorizer, params, declared.kind)
 
-    def fit(self, rows: Sequence[Row]) -> None:
-        self._vectorizer.fit(self._texts(rows))
+    def fit_transform(self, rows: Sequence[Row]) -> Matrix:
+        return self._vectorizer.fit_transform(self._texts(rows))
 
     def transform(self, rows: Sequence[Row]) -> Matrix:
         return self._vectorizer.transform(self._texts(rows))
@@ -86,8 +86,8 @@ class TableBlock:
             self._parts = tuple(params.pop("parts", ("hour", "weekday"))) if declared.kind == "datetime_parts" else ()
             self._transformer = _number_pipeline(params, declared.kind)
 
-    def fit(self, rows: Sequence[Row]) -> None:
-        self._transformer.fit(self._table(rows))
+    def fit_transform(self, rows: Sequence[Row]) -> Matrix:
+        return np.asarray(self._transformer.fit_transform(self._table(rows)), dtype=np.float64)
 
     def transform(self, rows: Sequence[Row]) -> Matrix:
         return np.asarray(self._transformer.transform(self._table(rows)), dtype=np.float64)
@@ -155,22 +155,16 @@ class Encoder:
 
     def fit(self, rows: Sequence[Row]) -> Self:
         """Learn from cleaned rows; InvalidSpec names the block that cannot be fitted to them."""
-        for block in self.blocks:
-            try:
-                block.fit(rows)
-            except ValueError as error:
-                raise InvalidSpec(
-                    f"The {block.declared.kind} block of {', '.join(block.declared.columns)} cannot be fitted: {error}",
-                    advice="Change it in the `features` section.",
-                ) from error
+        self.fit_transform(rows)
         return self
+
+    def fit_transform(self, rows: Sequence[Row]) -> Matrix:
+        """`fit`, then `transform` of the same rows, reading each text once."""
+        return _joined([_fitted_part(block, rows) for block in self.blocks])
 
     def transform(self, rows: Sequence[Row]) -> Matrix:
         """A float64 matrix (rows × features): sparse CSR where a block holds n-grams, else dense."""
-        parts = [block.transform(rows) for block in self.blocks]
-        if any(sparse.issparse(part) for part in parts):
-            return sparse.csr_matrix(parts[0] if len(parts) == 1 else sparse.hstack(parts, format="csr"))
-        return np.hstack(parts)
+        return _joined([block.transform(rows) for block in self.blocks])
 
     def state(self) -> list[Any]:
         return [block.state() for block in self.blocks]
@@ -195,6 +189,22 @@ def _word_pipeline(params: dict[str, Any], kind: str) -> Pipeline:
             OrdinalEncoder, {"handle_unknown": "use_encoded_value", "unknown_value": -1, **params}, kind
         )
     return Pipeline([("encode", encoder), ("scale", StandardScaler() if scale else "passthrough")])
+
+
+def _fitted_part(block: NgramBlock | TableBlock, rows: Sequence[Row]) -> Matrix:
+    try:
+        return block.fit_transform(rows)
+    except ValueError as error:
+        raise InvalidSpec(
+            f"The {block.declared.kind} block of {', '.join(block.declared.columns)} cannot be fitted: {error}",
+            advice="Change it in the `features` section.",
+        ) from error
+
+
+def _joined(parts: Sequence[Matrix]) -> Matrix:
+    if any(sparse.issparse(part) for part in parts):
+        return sparse.csr_matrix(parts[0] if len(parts) == 1 else sparse.hstack(parts, format="csr"))
+    return np.hstack(parts)
 
 
 def _number_pipeline(params: dict[str, Any], kind: str) -> Pipeline:

@@ -46,8 +46,8 @@ def fit_recipe(
     target: Target,
 ) -> FittedRecipe:
     """All steps at once, on cleaned rows."""
-    encoder = Encoder(features.blocks, cleaning).fit(cleaned)
-    matrix = encoder.transform(cleaned)
+    encoder = Encoder(features.blocks, cleaning)
+    matrix = encoder.fit_transform(cleaned)
     return FittedRecipe(
         encoder,
         fit_estimator(matrix, labels, estimator=estimator),

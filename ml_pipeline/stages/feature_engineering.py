@@ -22,8 +22,8 @@ def engineer(
     """Fit the encoder to the training rows; write it and their matrix."""
     training = read_labelled(files.training_rows, fields=inputs)
     with single_threaded():
-        encoder = Encoder(features.blocks, cleaning).fit(training.rows)
-        matrix = encoder.transform(training.rows)
+        encoder = Encoder(features.blocks, cleaning)
+        matrix = encoder.fit_transform(training.rows)
     write_bytes(files.encoder, skops_files.dump(encoder.state()))
     write_matrix(files.training_matrix, matrix, np.array(training.labels, dtype=np.int64))
 
