@@ -7,7 +7,7 @@ _VERSION = {"type": ["integer", "null"], "description": "The live version; null 
 
 _SUMMARY: dict[str, Any] = {"name": _TEXT, "title": _TEXT, "description": _TEXT, "version": _VERSION}
 
-_ERRORS: dict[int, tuple[str, str]] = {
+ERRORS: dict[int, tuple[str, str]] = {
     400: (
         "BadRequest",
         "The body is not strict JSON (`malformed_body`), not a prediction request (`invalid_request`), or inputs break "
@@ -71,11 +71,11 @@ COMPONENTS: dict[str, dict[str, Any]] = {
             "description": description,
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
         }
-        for name, description in _ERRORS.values()
+        for name, description in ERRORS.values()
     },
 }
 
 
 def error_responses(*statuses: int) -> dict[str, Any]:
     """References to the shared responses of these statuses."""
-    return {str(status): {"$ref": f"#/components/responses/{_ERRORS[status][0]}"} for status in statuses}
+    return {str(status): {"$ref": f"#/components/responses/{ERRORS[status][0]}"} for status in statuses}

@@ -1,5 +1,55 @@
+"""The API's page for people: what to send and what comes back, for every live model."""
+
+import json
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from predictions.api.presenting import present_input
+from predictions.api.schema import example_answer, example_inputs
+from predictions.api.schema_components import ERRORS
+from predictions.serving import current
+from predictions.serving.routing import LiveModel, LiveVersion
+from predictions.web.results import curl_command
+from predictions.web.views import login_where_needed
+
+_NOT_LIMITS = ("title", "help", "type", "required", "values")
 
 
+@require_safe
+@login_where_needed
 def api_docs(request: HttpRequest) -> HttpResponse:
-    return HttpResponse("")
+    context = {
+        "models": [
+            _described(request, live, live.champion) for live in current().models.values() if live.champion is not None
+        ],
+        "errors": [(status, text) for status, (_, text) in ERRORS.items()],
+        "base": request.build_absolute_uri("/api/v1/"),
+    }
+    return render(request, "predictions/docs.html", context)
+
+
+def _described(request: HttpRequest, live: LiveModel, version: LiveVersion) -> dict[str, Any]:
+    url = reverse("api-predictions", args=[live.name]).rstrip("/")
+    example = example_inputs(version, 0) if version.bundle.golden_samples else {}
+    return {
+        "name": live.name,
+        "title": version.bundle.title,
+        "description": version.bundle.description,
+        "version": version.version,
+        "labels": version.bundle.labels,
+        "url": url,
+        "inputs": [_input_line(name, present_input(field)) for name, field in version.bundle.inputs.items()],
+        "curl": curl_command(request.build_absolute_uri(url), example),
+        "answer": json.dumps(example_answer(live.name, version), indent=2, ensure_ascii=False),
+    }
+
+
+def _input_line(name: str, declared: dict[str, Any]) -> dict[str, Any]:
+    limits = [f"{key.replace('_', ' ')} {value}" for key, value in declared.items() if key not in _NOT_LIMITS]
+    if values := declared.get("values"):
+        limits.append("one of " + ", ".join(values))
+    return {**declared, "name": name, "limits": "; ".join(limits)}

@@ -1,1 +1,10 @@
-urlpatterns = []
+"""The pages. Both forms of an address answer; a redirect would lose a form that was sent."""
+
+from django.urls import path, re_path
+
+from predictions.web.views import model_page, models_page
+
+urlpatterns = [
+    path("", models_page, name="models"),
+    re_path(r"^models/(?P<model>[^/]+)/?$", model_page, name="model"),
+]
