@@ -12,7 +12,7 @@ from ml_pipeline.paths import Artifacts
 from ml_pipeline.scores import HeldOutScores, read_scores
 from ml_pipeline.spec import ModelSpec, Promotion
 from ml_pipeline.stages.command import run_stage, say
-from ml_pipeline.tracking.publish import publish_run, publish_version
+from ml_pipeline.tracking.publish import publish_version
 
 _NAMES = {"f1": "F1", "roc_auc": "ROC AUC", "pr_auc": "PR AUC"}
 
@@ -22,7 +22,6 @@ def register(model: str) -> None:
     artifacts = Artifacts(model)
     recommendation = recommend(artifacts, load_spec(model))
     write_bytes(artifacts.recommendation, readable_json(recommendation))
-    publish_run(artifacts)
     version = publish_version(artifacts)
     say(f"registration {model}: version {version}, verdict {recommendation['verdict']}")
     say("\n".join(f"  {reason}" for reason in recommendation["reasons"]))

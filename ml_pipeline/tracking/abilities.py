@@ -6,14 +6,11 @@ model that does not exist: "no such model" is a yes, "no such address" is a no.
 
 import json
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from ml_pipeline.canonical import readable_json, write_bytes
 from ml_pipeline.tracking.client import Connection
-from ml_pipeline.tracking.errors import MissingEndpoint, NotTracked, Rejected
 from ml_pipeline.tracking.registry import Registry, RunTagRegistry, ServerRegistry
 from ml_pipeline.tracking.server import TrackingServer
 
@@ -76,27 +73,20 @@ def registry_of(connection: Connection) -> Registry:
 
 
 def _ask(connection: Connection) -> ServerAbilities:
-    def offers(question: Callable[[Any], object]) -> bool:
-        try:
-            with connection.translated() as client:
-                question(client)
-        except MissingEndpoint:
-            return False
-        except (NotTracked, Rejected):
-            return True
-        return True
-
     with connection.translated() as client:
         client.search_experiments(max_results=1)  # wrong credentials end here, and are no answer about abilities
-    # Some servers read a registry and cannot write one. The empty name is refused wherever creation exists.
-    registry = offers(lambda client: client.search_registered_models(max_results=1)) and offers(
-        lambda client: client.create_registered_model("")
+    # Some servers read a registry and cannot write one. A model without a name is declined wherever there is creation.
+    registry = connection.offers("GET", "registered-models/search", max_results=1) and connection.offers(
+        "POST", "registered-models/create", name=""
     )
+    aliases, stages = "registered-models/alias", "model-versions/transition-stage"
+    nobody = {"name": _NOBODY, "version": "1"}
     return ServerAbilities(
         registry=registry,
-        aliases=registry and offers(lambda client: client.set_registered_model_alias(_NOBODY, "probe", "1")),
-        stages=registry and offers(lambda client: client.transition_model_version_stage(_NOBODY, "1", "Staging")),
-        logged_models=offers(lambda client: client.search_logged_models(experiment_ids=["0"], max_results=1)),
+        aliases=registry and connection.offers("POST", aliases, **nobody, alias="probe"),
+        stages=registry
+        and connection.offers("POST", stages, **nobody, stage="Staging", archive_existing_versions=False),
+        logged_models=connection.offers("POST", "logged-models/search", experiment_ids=["0"], max_results=1),
     )
 
 

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from ml_pipeline.errors import TrackingUnavailable
@@ -24,12 +25,13 @@ _LIMITS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_RECORD_ENV_VARS_IN_MODEL_LOGGING": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
 }
 _ABSENT = re.compile(r"error code (404|405|501)\b")
 _REFUSED = re.compile(r"error code (401|403)\b")
 _BARE_ANSWERS = ("Not Found", "Method Not Allowed")
-_PARAMS_A_CALL, _METRICS_A_CALL, _VALUE_LENGTH = 100, 500, 500  # what also servers of 2022 take
+_ITEMS_A_CALL, _VALUE_LENGTH = 100, 500  # what also servers of 2022 take
 
 
 class Connection:
@@ -62,10 +64,44 @@ class Connection:
         values = [Param(_name(key), str(value)[:_VALUE_LENGTH]) for key, value in params.items()]
         points = [Metric(_name(key), float(value), moment, 0) for key, value in metrics.items()]
         with self.translated() as client:
-            for start in range(0, len(values), _PARAMS_A_CALL):
-                client.log_batch(run_id, params=values[start : start + _PARAMS_A_CALL])
-            for start in range(0, len(points), _METRICS_A_CALL):
-                client.log_batch(run_id, metrics=points[start : start + _METRICS_A_CALL])
+            for start in range(0, max(len(values), len(points)), _ITEMS_A_CALL):
+                batch = slice(start, start + _ITEMS_A_CALL)
+                client.log_batch(run_id, metrics=points[batch], params=values[batch])
+
+    def list_files(self, uri: str) -> list[str]:
+        """Names of the files in an artefact folder. `MlflowClient.list_artifacts` asks for logged models beside."""
+        from mlflow.artifacts import list_artifacts  # noqa: PLC0415
+
+        with self.translated():
+            found = list_artifacts(artifact_uri=uri, tracking_uri=self.server.uri)
+            return [entry.path.rpartition("/")[2] for entry in found if not entry.is_dir]
+
+    def download_file(self, uri: str, folder: Path) -> Path:
+        """One artefact file, into `folder`."""
+        from mlflow.artifacts import download_artifacts  # noqa: PLC0415
+
+        with self.translated():
+            return Path(download_artifacts(artifact_uri=uri, dst_path=str(folder), tracking_uri=self.server.uri))
+
+    def offers(self, method: str, path: str, **content: Any) -> bool:
+        """Whether the server knows `/api/2.0/mlflow/<path>`, by one request as it is.
+
+        The client's own methods make further calls and check on their side, so they cannot tell.
+        """
+        from mlflow.utils.credentials import get_default_host_creds  # noqa: PLC0415
+        from mlflow.utils.rest_utils import http_request, verify_rest_response  # noqa: PLC0415
+
+        endpoint = f"/api/2.0/mlflow/{path}"
+        try:
+            with self.translated():
+                sent = {"params": content} if method == "GET" else {"json": content}
+                answer = http_request(get_default_host_creds(self.server.uri), endpoint, method, **sent)
+                verify_rest_response(answer, endpoint)
+        except MissingEndpoint:
+            return False
+        except (NotTracked, Rejected):
+            return True
+        return True
 
     def _translation(self, error: Any) -> TrackingUnavailable:
         text, code = str(error), getattr(error, "error_code", "")

@@ -14,6 +14,7 @@ from ml_pipeline.tracking.abilities import ServerAbilities, registry_of
 from ml_pipeline.tracking.client import Connection, connect
 from ml_pipeline.tracking.errors import NotTracked
 from ml_pipeline.tracking.registry import BUNDLE_FOLDER, TrackedVersion
+from ml_pipeline.tracking.runs import TrackedRun
 from ml_pipeline.tracking.server import TrackingServer
 
 Stage = Literal["None", "Staging", "Production", "Archived"]
@@ -60,22 +61,18 @@ def mirror(model: str, *, stages: Mapping[int, Stage], aliases: Mapping[Alias, i
 def download_bundle(model: str, version: int, folder: Path) -> Path:
     """`folder`, with the version's two bundle files in it. What they hold is proven by whoever loads them."""
     connection = _connected()
-    for item in registry_of(connection).versions(model):
-        if item.version == version:
-            return _downloaded(connection, item, folder)
-    raise NotTracked(f"{connection.server.uri} has no version {version} of {model}.")
+    run = runs.get_run(connection, _version(connection, model, version).run_id)
+    return _download_bundle(connection, run, folder)
 
 
 def download_candidate(model: str, version: int, root: Path) -> None:
-    """Bundle, report and recommendation of a version, under `root` as a run of the pipeline leaves them."""
+    """Bundle, report, metrics and recommendation of a version, under `root` as a run of the pipeline leaves them."""
     connection = _connected()
-    item = next((item for item in registry_of(connection).versions(model) if item.version == version), None)
-    if item is None:
-        raise NotTracked(f"{connection.server.uri} has no version {version} of {model}.")
     artifacts = Artifacts(model)
-    _downloaded(connection, item, root / artifacts.evaluation)
-    runs.download(connection, item.run_id, artifacts.report.name, root / artifacts.evaluation)
-    runs.download(connection, item.run_id, artifacts.recommendation.name, root / artifacts.recommendation.parent)
+    run = runs.get_run(connection, _version(connection, model, version).run_id)
+    _download_bundle(connection, run, root / artifacts.bundle)
+    for path in (artifacts.report, artifacts.metrics, artifacts.recommendation):
+        runs.download(connection, run, path.name, (root / path).parent)
 
 
 def server_abilities(*, again: bool = False) -> ServerAbilities:
@@ -83,11 +80,17 @@ def server_abilities(*, again: bool = False) -> ServerAbilities:
     return abilities.probed_abilities(_connected(), again=again)
 
 
-def _downloaded(connection: Connection, item: TrackedVersion, folder: Path) -> Path:
-    run = runs.get_run(connection, item.run_id)
+def _download_bundle(connection: Connection, run: TrackedRun, folder: Path) -> Path:
     for name in _FILES:
         runs.download(connection, run, f"{BUNDLE_FOLDER}/{name}", folder)
     return folder
+
+
+def _version(connection: Connection, model: str, version: int) -> TrackedVersion:
+    for item in registry_of(connection).versions(model, with_aliases=False):
+        if item.version == version:
+            return item
+    raise NotTracked(f"{connection.server.uri} has no version {version} of {model}.")
 
 
 def _connected() -> Connection:

@@ -52,6 +52,7 @@ from ml_pipeline.tracking.server import TrackingServer
 
 COMPLETE_TAG = "codesoft.complete"
 LOCK_TAG = "codesoft.dvc_lock"
+RECOMMENDATION_TAG = "codesoft.recommendation_hash"
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,8 @@ def publish(artifacts: Artifacts) -> PublishedVersion:
     connection, report = connect(TrackingServer.configured()), _report(artifacts)
     with file_lock(_lock(connection, artifacts)):
         run = _run(connection, artifacts, report)
+        _attach_late(connection, artifacts, run, whole=True)
         version = _version(connection, artifacts, report, run)
-        _attach_lock(connection, artifacts, run)
     server = connection.server
     url = server.page("models", registered_name(artifacts.model), "versions", version)
     return PublishedVersion(artifacts.model, run.id, version, server.uri, url)
@@ -88,7 +89,9 @@ def publish_version(artifacts: Artifacts) -> int:
     """The number of this (model, bundle hash, data hash), registered once, with its run made where it is missing."""
     connection, report = connect(TrackingServer.configured()), _report(artifacts)
     with file_lock(_lock(connection, artifacts)):
-        return _version(connection, artifacts, report, _run(connection, artifacts, report))
+        run = _run(connection, artifacts, report)
+        _attach_late(connection, artifacts, run, whole=False)
+        return _version(connection, artifacts, report, run)
 
 
 def _version(connection: Connection, artifacts: Artifacts, report: dict[str, Any], run: TrackedRun) -> int:
@@ -175,16 +178,24 @@ def _metrics(artifacts: Artifacts, report: dict[str, Any]) -> dict[str, float]:
     return metrics
 
 
-def _attach_lock(connection: Connection, artifacts: Artifacts, run: TrackedRun) -> None:
-    """The lock entries that reproduce this version, as an artefact. They are final only after the whole run."""
-    entries = lock_entries(artifacts.model)
-    if entries is None or run.tags.get(LOCK_TAG) == sha256_hex(entries):
+def _attach_late(connection: Connection, artifacts: Artifacts, run: TrackedRun, *, whole: bool) -> None:
+    """What is known only after evaluation: the recommendation, and once the `whole` run ended the DVC lock entries."""
+    if artifacts.recommendation.exists():
+        content = artifacts.recommendation.read_bytes()
+        _attach(connection, run, artifacts.recommendation.name, content, RECOMMENDATION_TAG)
+    if whole and (entries := lock_entries(artifacts.model)) is not None:
+        _attach(connection, run, "lineage/dvc.lock", entries, LOCK_TAG)
+
+
+def _attach(connection: Connection, run: TrackedRun, path: str, content: bytes, tag: str) -> None:
+    """`content` among the run's artefacts, unless its hash stands in `tag` already."""
+    if run.tags.get(tag) == sha256_hex(content):
         return
+    place, _, name = path.rpartition("/")
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "dvc.lock"
-        path.write_bytes(entries)
-        upload(connection, run.id, path, "lineage")
-    tag_run(connection, run.id, {LOCK_TAG: sha256_hex(entries)})
+        (Path(folder) / name).write_bytes(content)
+        upload(connection, run.id, Path(folder) / name, place or None)
+    tag_run(connection, run.id, {tag: sha256_hex(content)})
 
 
 def _report(artifacts: Artifacts) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class TrackedVersion:
 class Registry(Protocol):
     """What both kinds of registry do. `model` is the name in `params.yaml`."""
 
-    def versions(self, model: str) -> list[TrackedVersion]: ...
+    def versions(self, model: str, *, with_aliases: bool = True) -> list[TrackedVersion]: ...
 
     def create(self, model: str, run_id: str, tags: Mapping[str, str]) -> int: ...
 
@@ -62,7 +62,7 @@ class ServerRegistry:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def versions(self, model: str) -> list[TrackedVersion]:
+    def versions(self, model: str, *, with_aliases: bool = True) -> list[TrackedVersion]:
         """Every version, lowest first. Filtered here, not there: older servers do not search versions by tag."""
         name = registered_name(model)
         found: list[Any] = []
@@ -73,7 +73,7 @@ class ServerRegistry:
                     f"name = '{name}'", max_results=200, page_token=page.token if page else None
                 )
                 found += page
-        aliases = self._aliases(name) if found else {}
+        aliases = self._aliases(name) if found and with_aliases else {}
         return sorted((_from_server(item, aliases) for item in found), key=lambda item: item.version)
 
     def create(self, model: str, run_id: str, tags: Mapping[str, str]) -> int:
@@ -138,8 +138,8 @@ class RunTagRegistry:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def versions(self, model: str) -> list[TrackedVersion]:
-        aliases = _aliases_in(experiment_tags(self._connection, experiment_name(model)))
+    def versions(self, model: str, *, with_aliases: bool = True) -> list[TrackedVersion]:
+        aliases = _aliases_in(experiment_tags(self._connection, experiment_name(model))) if with_aliases else {}
         numbered = find_runs(self._connection, experiment_name(model), NUMBER_TAG)
         found = [
             TrackedVersion(
@@ -156,13 +156,13 @@ class RunTagRegistry:
 
     def create(self, model: str, run_id: str, tags: Mapping[str, str]) -> int:
         """The next free number; a run that has one keeps it. Of two runs that take one number at once, one moves on."""
-        known = {item.run_id: item.version for item in self.versions(model)}
+        known = {item.run_id: item.version for item in self.versions(model, with_aliases=False)}
         if run_id in known:
             return known[run_id]
         number = max(known.values(), default=0) + 1
         while True:
             tag_run(self._connection, run_id, {**tags, RUN_TAG: run_id, NUMBER_TAG: str(number)})
-            rivals = [item.run_id for item in self.versions(model) if item.version == number]
+            rivals = [item.run_id for item in self.versions(model, with_aliases=False) if item.version == number]
             if min(rivals, default=run_id) == run_id:
                 return number
             number += 1
@@ -182,7 +182,7 @@ class RunTagRegistry:
         tag_experiment(self._connection, experiment_name(model), ALIAS_TAG + alias, str(version or ""))
 
     def _run_of(self, model: str, version: int) -> str:
-        for item in self.versions(model):
+        for item in self.versions(model, with_aliases=False):
             if item.version == version:
                 return item.run_id
         raise NotTracked(f"{self._connection.server.uri} has no version {version} of {model}.")

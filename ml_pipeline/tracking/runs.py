@@ -18,6 +18,12 @@ class TrackedRun:
     id: str
     started: int
     tags: Mapping[str, str]
+    artifact_uri: str
+
+
+def get_run(connection: Connection, run_id: str) -> TrackedRun:
+    with connection.translated() as client:
+        return _tracked(client.get_run(run_id))
 
 
 def find_runs(connection: Connection, experiment: str, tag: str, value: str | None = None) -> list[TrackedRun]:
@@ -56,17 +62,14 @@ def upload(connection: Connection, run_id: str, source: Path, folder: str | None
         (client.log_artifacts if source.is_dir() else client.log_artifact)(run_id, str(source), folder)
 
 
-def has_file(connection: Connection, run_id: str, path: str) -> bool:
-    folder = path.rpartition("/")[0]
-    with connection.translated() as client:
-        return any(entry.path == path for entry in client.list_artifacts(run_id, folder or None))
+def has_file(connection: Connection, run: TrackedRun, path: str) -> bool:
+    folder, _, name = path.rpartition("/")
+    return name in connection.list_files(f"{run.artifact_uri}/{folder}" if folder else run.artifact_uri)
 
 
-def download(connection: Connection, run_id: str, path: str, folder: Path) -> Path:
-    """One artefact of the run, as a file under `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with connection.translated() as client:
-        return Path(client.download_artifacts(run_id, path, str(folder)))
+def download(connection: Connection, run: TrackedRun, path: str, folder: Path) -> Path:
+    """One artefact of the run, as a file in `folder`."""
+    return connection.download_file(f"{run.artifact_uri}/{path}", folder)
 
 
 def finish_run(connection: Connection, run_id: str, status: str = "FINISHED") -> None:
@@ -113,4 +116,4 @@ def _created_experiment(connection: Connection, client: Any, name: str) -> str:
 
 
 def _tracked(run: Any) -> TrackedRun:
-    return TrackedRun(run.info.run_id, int(run.info.start_time or 0), dict(run.data.tags))
+    return TrackedRun(run.info.run_id, int(run.info.start_time or 0), dict(run.data.tags), run.info.artifact_uri)

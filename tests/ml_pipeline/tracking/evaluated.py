@@ -4,20 +4,19 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ml_pipeline.bundle import assemble_bundle, write_bundle
 from ml_pipeline.canonical import readable_json, sha256_hex, write_bytes
-from ml_pipeline.environment import PROJECT_ROOT
-from ml_pipeline.inputs import Row, validate_rows
+from ml_pipeline.inputs import validate_rows
 from ml_pipeline.learning.encoding import Encoder
 from ml_pipeline.learning.estimators import build_estimator
 from ml_pipeline.learning.metrics import Scored
-from ml_pipeline.params import load_spec
 from ml_pipeline.paths import Artifacts
 from ml_pipeline.scores import HeldOutScores, write_scores
-from ml_pipeline.spec import Estimator
+from ml_pipeline.spec import Estimator, ModelSpec
 
 MODEL = "mortgage"
 
@@ -35,27 +34,46 @@ class BundleBytes:
         write_bundle(folder, self.manifest, self.model)
 
 
+BLOCK = {
+    "about": {"title": "Mortgage denial"},
+    "source": {"collection": "applications"},
+    "inputs": {"ratio": {"type": "number"}, "single": {"type": "category", "values": ["yes", "no"]}},
+    "attributes": {},
+    "target": {"field": "denied", "labels": ["yes", "no"], "positive": "yes"},
+    "contract": {},
+    "cleaning": {},
+    "split": {},
+    "features": {"blocks": [{"kind": "numeric", "columns": ["ratio"]}, {"kind": "one_hot", "columns": ["single"]}]},
+    "estimator": {"family": "logistic_regression"},
+    "decision": {},
+    "evaluation": {"bootstrap": 200},
+    "promotion": {"metric": "accuracy", "floors": {"accuracy": 0.85}},
+    "serving": {},
+}
+
+
+def spec(**sections: Any) -> ModelSpec:
+    """The small model's declaration, with whole sections changed."""
+    return ModelSpec.parse(MODEL, BLOCK | sections)
+
+
 @cache
 def small_bundle(strength: float = 1.0) -> BundleBytes:
-    """A bundle of the declared mortgage model, fitted on forty invented rows; another `strength` is another bundle."""
-    spec = load_spec(MODEL, PROJECT_ROOT / "params.yaml")
-    rows: list[Row] = validate_rows(
-        spec.inputs,
-        [{"debt_to_income": 0.1 + i / 50, "single": "yes" if i % 3 else "no", "loan_to_value": 0.5} for i in range(40)],
-    )
-    classes = np.array([i > 20 for i in range(40)], dtype=int)
-    encoder = Encoder(spec.features.blocks, spec.cleaning).fit(rows)
+    """A bundle fitted on forty invented rows; another `strength` is another bundle."""
+    declared = spec()
+    rows = [{"ratio": 0.1 + i / 50, "single": "yes" if i % 3 else "no"} for i in range(40)]
+    encoder = Encoder(declared.features.blocks, declared.cleaning).fit(validate_rows(declared.inputs, rows))
     estimator = build_estimator(Estimator(family="logistic_regression", params={"C": strength}))
-    estimator.fit(encoder.transform(rows), classes)
+    estimator.fit(encoder.transform(validate_rows(declared.inputs, rows)), np.array([i > 20 for i in range(40)], int))
     return BundleBytes(
         *assemble_bundle(
             model=MODEL,
-            spec=spec,
+            spec=declared,
             encoder=encoder,
             estimator=estimator,
             threshold=0.5,
             held_out_metrics={"f1": 0.5},
-            golden_rows=rows[:2],
+            golden_rows=validate_rows(declared.inputs, rows[:2]),
         )
     )
 

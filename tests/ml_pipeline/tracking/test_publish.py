@@ -13,10 +13,10 @@ from ml_pipeline.paths import Artifacts
 from ml_pipeline.tracking import publish as publishing
 from ml_pipeline.tracking.client import Connection, connect
 from ml_pipeline.tracking.lineage import KEY_TAG
-from ml_pipeline.tracking.mirror import list_versions
+from ml_pipeline.tracking.mirror import download_candidate, list_versions
 from ml_pipeline.tracking.publish import COMPLETE_TAG, publish, publish_run, publish_version
 from ml_pipeline.tracking.registry import experiment_name
-from ml_pipeline.tracking.runs import TrackedRun, delete_run, find_runs, has_file
+from ml_pipeline.tracking.runs import TrackedRun, delete_run, download, find_runs, get_run, has_file
 from ml_pipeline.tracking.server import TrackingServer
 from tests.ml_pipeline.tracking.evaluated import MODEL, small_bundle, write_evaluation
 
@@ -76,7 +76,7 @@ def test_a_run_carries_params_metrics_with_intervals_pictures_bundle_and_lineage
     }
     assert run.info.status == "FINISHED"
     for path in ("bundle/bundle.json", "bundle/model.skops", "report.json", "plots/roc.json", "pictures/roc.png"):
-        assert has_file(connection(), run_id, path), path
+        assert has_file(connection(), get_run(connection(), run_id), path), path
     tags = run.data.tags
     assert tags["codesoft.bundle_hash"] == bundle.hash
     assert tags["codesoft.data_hash"] == "d" * 64
@@ -136,12 +136,22 @@ def test_the_verdict_of_now_stands_on_the_version(workspace: Path) -> None:
         assert list_versions(MODEL)[0].tags["codesoft.recommendation"] == verdict
 
 
+def test_a_candidate_can_be_fetched_as_a_run_leaves_it(workspace: Path) -> None:
+    write_evaluation(workspace)
+    for verdict in ("first", "promote"):
+        write_bytes(ARTIFACTS.recommendation, readable_json({"verdict": verdict}))
+        version = publish_version(ARTIFACTS)
+    elsewhere = workspace / "elsewhere"
+    download_candidate(MODEL, version, elsewhere)
+    for path in (ARTIFACTS.recommendation, ARTIFACTS.report, ARTIFACTS.metrics, ARTIFACTS.bundle / "model.skops"):
+        assert (elsewhere / path).read_bytes() == path.read_bytes(), path
+
+
 def test_only_the_models_own_lock_entries_are_attached(workspace: Path) -> None:
     write_evaluation(workspace)
     Path("dvc.lock").write_text(LOCK)
     run_id = publish(ARTIFACTS).run_id
-    with connection().translated() as client:
-        attached = Path(client.download_artifacts(run_id, "lineage/dvc.lock")).read_text()
+    attached = download(connection(), get_run(connection(), run_id), "lineage/dvc.lock", workspace / "got").read_text()
     assert "ingestion@mortgage" in attached
     assert "ingestion@spam" not in attached
 
