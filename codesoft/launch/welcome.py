@@ -6,6 +6,9 @@ from typing import Any
 from predictions.bundle_store import read_bundle
 from predictions.models import Deployment
 
+# A token is printed once; later the shell reads it from the file.
+_READ_TOKEN = 'import json, sys; print(json.load(open(sys.argv[1]))["token"])'  # noqa: S105 - code, not a secret
+
 
 def welcome(access: dict[str, Any], *, first_time: bool, access_file: str, log_folder: str, metrics_port: int) -> str:
     """The closing text of `make run`. Passwords and token are shown the first time only."""
@@ -25,7 +28,10 @@ def welcome(access: dict[str, Any], *, first_time: bool, access_file: str, log_f
         lines += [f"  API token {access['token']}", f"  Kept in {access_file}, which only you can read.", ""]
     else:
         lines += [f"  Passwords and API token: {access_file}", ""]
-    lines += _requests(url, access["token"] if first_time else _token_from(access_file))
+    if first_time:
+        lines += _requests(url, access["token"])
+    else:
+        lines += [f"TOKEN=$(python3 -c '{_READ_TOKEN}' {access_file})", "", *_requests(url, "$TOKEN")]
     return "\n".join(lines) + "\n"
 
 
@@ -34,18 +40,13 @@ def _requests(url: str, token: str) -> list[str]:
     lines = []
     live = Deployment.objects.filter(champion_version__isnull=False).order_by("model")
     for model, bundle_hash in live.values_list("model", "champion_bundle"):
-        sample = json.loads(read_bundle(str(bundle_hash))[0])["golden_samples"][0]
-        body = json.dumps({"inputs": sample["inputs"]}).replace("'", "'\\''")
+        samples = json.loads(read_bundle(str(bundle_hash))[0])["golden_samples"]
+        shortest = min(samples, key=lambda sample: len(json.dumps(sample["inputs"])))
+        body = json.dumps({"inputs": shortest["inputs"]}).replace("'", "'\\''")
         lines += [
             f"curl -s {url}/api/v1/models/{model}/predictions \\",
-            f"  -H 'Authorization: Token {token}' -H 'Content-Type: application/json' \\",
+            f'  -H "Authorization: Token {token}" -H "Content-Type: application/json" \\',
             f"  -d '{body}'",
             "",
         ]
     return lines
-
-
-def _token_from(access_file: str) -> str:
-    """A token is printed once; later the shell reads it from the file."""
-    reader = f'import json; print(json.load(open("{access_file}"))["token"])'
-    return f"'\"$(python3 -c '{reader}')\"'"

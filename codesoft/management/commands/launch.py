@@ -1,5 +1,6 @@
 """`manage.py launch`, which `make run` calls."""
 
+import logging
 import os
 import signal
 import sys
@@ -24,7 +25,7 @@ from codesoft.launch.processes import Supervisor, process_commands
 from codesoft.launch.welcome import welcome
 from ml_pipeline.errors import CodesoftError
 
-_READY_SECONDS = 60
+_READY_SECONDS = 180
 
 
 class Command(BaseCommand):
@@ -33,6 +34,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         signal.signal(signal.SIGTERM, _interrupt)
+        logging.getLogger().setLevel(logging.WARNING)  # the terminal shows progress; each process has a log file
         try:
             self._launch(int(os.environ.get("PORT") or 8000), int(os.environ.get("METRICS_PORT") or 9400))
         except ValueError as error:
