@@ -230,6 +230,16 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
 }
 
+
+def _menu(title: str, icon: str, page: str) -> dict[str, Any]:
+    """An entry of the admin's side bar; a list of rows is shown to those who may view them."""
+    item: dict[str, Any] = {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{page}")}
+    if page.endswith("_changelist"):
+        app, model, _ = page.rsplit("_", 2)
+        item["permission"] = lambda request: request.user.has_perm(f"{app}.view_{model}")
+    return item
+
+
 UNFOLD = {
     "SITE_TITLE": "Codesoft MLOps",
     "SITE_HEADER": "Codesoft MLOps",
@@ -237,4 +247,38 @@ UNFOLD = {
     "SITE_URL": "/",
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
+    "DASHBOARD_CALLBACK": "registry_ui.admin.home.dashboard",
+    "SIDEBAR": {
+        "show_search": False,
+        "navigation": [
+            {"title": None, "items": [_menu("Overview", "home", "index")]},
+            {
+                "title": "Registry",
+                "separator": True,
+                "items": [
+                    _menu("Models", "deployed_code", "predictions_deployment_changelist"),
+                    _menu("Versions", "difference", "registry_ui_modelversion_changelist"),
+                    _menu("Pipeline runs", "conversion_path", "registry_ui_pipelinerun_changelist"),
+                    _menu("Audit log", "policy", "registry_ui_auditentry_changelist"),
+                    _menu("Mirror outbox", "outbox", "registry_ui_outboxentry_changelist"),
+                ],
+            },
+            {
+                "title": "Serving",
+                "separator": True,
+                "items": [
+                    _menu("Predictions", "insights", "predictions_prediction_changelist"),
+                    _menu("Observations", "visibility", "predictions_observation_changelist"),
+                ],
+            },
+            {
+                "title": "Access",
+                "separator": True,
+                "items": [
+                    _menu("Users", "person", "auth_user_changelist"),
+                    _menu("Groups", "group", "auth_group_changelist"),
+                ],
+            },
+        ],
+    },
 }

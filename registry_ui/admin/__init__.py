@@ -1,0 +1,9 @@
+"""The admin: what an approver looks at and presses. Every button is a POST to a service; a GET changes nothing."""
+
+from django.contrib import admin
+
+from registry_ui.admin import audit, deployments, outbox, runs, users, versions
+
+admin.site.index_template = "registry_ui/home.html"
+
+__all__ = ["audit", "deployments", "outbox", "runs", "users", "versions"]

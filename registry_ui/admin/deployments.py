@@ -1,0 +1,86 @@
+"""The page of one model: what serves, what served, what waits, and the buttons to roll back, retire and retrain."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+
+from predictions.models import Deployment, Generation
+from registry_ui.admin.pages import Action, ConfirmedForm, PageAdmin, labelled
+from registry_ui.models import ModelVersion, PipelineRun
+from registry_ui.selectors import active_run, champion_get, former_champions, previous_champion, versions_of
+from registry_ui.services.access import REQUEST_RUN, ROLL_BACK, Actor
+from registry_ui.services.decisions import champion_retire, champion_roll_back
+from registry_ui.services.runs import run_request
+
+_SHOWN = 20
+
+admin.site.unregister(Deployment)  # the serving layer shows these rows; the buttons belong to this one
+
+
+class RollBackForm(ConfirmedForm):
+    number = forms.IntegerField(min_value=1)
+
+
+@admin.register(Deployment)
+class DeploymentAdmin(PageAdmin):
+    page_template = "registry_ui/deployment.html"
+    list_display: ClassVar = ["model", "serving", "generation", "updated_at"]
+    search_fields: ClassVar = ["model"]
+    ordering: ClassVar = ["model"]
+
+    @labelled("Serves", {"live": "success", "none": "warning"})
+    def serving(self, deployment: Deployment) -> tuple[str, str]:
+        if deployment.champion_version is None:
+            return "none", "Not live yet"
+        return "live", f"Version {deployment.champion_version}"
+
+    def page_actions(self) -> dict[str, tuple[type[forms.Form], Action]]:
+        return {
+            "roll_back": (RollBackForm, _roll_back),
+            "retire": (ConfirmedForm, _retire),
+            "retrain": (forms.Form, _retrain),
+        }
+
+    def page_context(self, request: HttpRequest, row: Deployment) -> dict[str, Any]:
+        versions = {version.number: version for version in versions_of(model=row.model)}
+        history = Generation.objects.filter(model=row.model).order_by("-number")[:_SHOWN]
+        return {
+            "title": row.model,
+            "live": champion_get(model=row.model),
+            "previous": previous_champion(model=row.model),
+            "former": former_champions(model=row.model),
+            "waiting": [one for one in versions.values() if one.status == ModelVersion.Status.WAITING],
+            "versions": list(versions.values())[:_SHOWN],
+            "history": [(entry, versions.get(entry.champion_version or 0)) for entry in history],
+            "runs": PipelineRun.objects.filter(model=row.model).select_related("version")[:_SHOWN],
+            "active": active_run(model=row.model),
+            "may_roll_back": request.user.has_perm(ROLL_BACK),
+            "may_request_run": request.user.has_perm(REQUEST_RUN),
+        }
+
+
+def _roll_back(request: HttpRequest, deployment: Deployment, given: Mapping[str, Any]) -> str:
+    decision = champion_roll_back(**_decided(request, deployment, given), number=given["number"])
+    return f"{decision.version} is live again (generation {decision.generation_after})."
+
+
+def _retire(request: HttpRequest, deployment: Deployment, given: Mapping[str, Any]) -> str:
+    decision = champion_retire(**_decided(request, deployment, given))
+    return f"{decision.version} was retired: nothing serves {deployment.model} now."
+
+
+def _retrain(request: HttpRequest, deployment: Deployment, _: Mapping[str, Any]) -> str:
+    run = run_request(model=deployment.model, actor=Actor.person(request.user), trigger="admin")
+    return f"{run} is queued."
+
+
+def _decided(request: HttpRequest, deployment: Deployment, given: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "model": deployment.model,
+        "actor": Actor.person(request.user),
+        "reason": given["reason"],
+        "expected_generation": given["expected_generation"],
+    }
