@@ -49,6 +49,8 @@ FAMILIES: dict[str, Callable[..., ClassifierMixin]] = {
     "hist_gradient_boosting": HistGradientBoostingClassifier,
 }
 ENSEMBLES = {"voting", "stacking"}
+# Search trees are compiled objects whose state skops would have to trust blindly.
+_FIXED: dict[str, dict[str, str]] = {"nearest_neighbors": {"algorithm": "brute"}}
 
 
 def build_estimator(declared: Estimator) -> Any:
@@ -74,9 +76,11 @@ def _single(declared: Estimator) -> Any:
         )
     if declared.members or declared.weights:
         raise InvalidSpec(f"{declared.family} is not an ensemble: it has neither members nor weights.")
-    factory = FAMILIES[declared.family]
+    fixed = _FIXED.get(declared.family, {})
+    if others := {name for name in fixed if declared.params.get(name, fixed[name]) != fixed[name]}:
+        raise InvalidSpec(f"{declared.family} allows only {fixed}.", details={"parameters": sorted(others)})
     try:
-        estimator: Any = factory(**declared.params)
+        estimator: Any = FAMILIES[declared.family](**{**declared.params, **fixed})
         if "random_state" in estimator.get_params(deep=False):
             estimator.set_params(random_state=SEED)
         estimator._validate_params()
