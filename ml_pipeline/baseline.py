@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ml_pipeline.bundle import ModelBundle
 from ml_pipeline.canonical import readable_json, write_bytes
 from ml_pipeline.errors import CodesoftError, InvalidBundle
 from ml_pipeline.paths import Artifacts
@@ -77,6 +76,8 @@ def write_tracked_baseline(model: str, root: Path = Path()) -> Champion | None:
         return None
     with tempfile.TemporaryDirectory() as folder:
         bundle = download_bundle(model, version.version, Path(folder))
+        from ml_pipeline.bundle.model_bundle import ModelBundle  # noqa: PLC0415 - scikit-learn costs seconds
+
         champion = Champion(version.version, ModelBundle.load(bundle).hash, bundle, verified=False)
         write_baseline(model, champion, root)
     return champion

@@ -5,8 +5,7 @@ from pathlib import Path
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 
-from ml_pipeline.bundle.model_bundle import MANIFEST_FILE, MODEL_FILE
-from ml_pipeline.bundle.writing import write_bundle
+from ml_pipeline.bundle.files import MANIFEST_FILE, MODEL_FILE, write_bundle
 from ml_pipeline.canonical import sha256_hex
 
 

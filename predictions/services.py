@@ -8,7 +8,7 @@ from typing import Any
 
 import uuid_utils
 
-from ml_pipeline.bundle import Answer
+from ml_pipeline.bundle.model_bundle import Answer
 from ml_pipeline.canonical import canonical_json
 from ml_pipeline.errors import UnknownModel
 from ml_pipeline.inputs import Row, jsonable

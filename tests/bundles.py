@@ -7,7 +7,7 @@ from typing import Any
 
 from sklearn.datasets import load_wine
 
-from ml_pipeline.bundle import assemble_bundle
+from ml_pipeline.bundle.writing import assemble_bundle
 from ml_pipeline.environment import PROJECT_ROOT
 from ml_pipeline.inputs import Row, validate_rows
 from ml_pipeline.learning.encoding import Encoder

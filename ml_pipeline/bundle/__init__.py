@@ -1,6 +1,5 @@
-"""The bundle: model, preprocessing, threshold, labels and input spec as one hashed unit that is approved as one."""
+"""The bundle: model, preprocessing, threshold, labels and input spec as one hashed unit that is approved as one.
 
-from ml_pipeline.bundle.model_bundle import Answer, ModelBundle
-from ml_pipeline.bundle.writing import assemble_bundle, record_metrics, write_bundle
-
-__all__ = ["Answer", "ModelBundle", "assemble_bundle", "record_metrics", "write_bundle"]
+`files` and `model_bundle` are apart because loading a bundle needs scikit-learn, which costs seconds, and storing one
+does not.
+"""

@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from ml_pipeline.bundle import skops_files
+from ml_pipeline.bundle.files import MANIFEST_FILE, MODEL_FILE
 from ml_pipeline.canonical import sha256_hex
 from ml_pipeline.errors import CodesoftError, InvalidBundle
 from ml_pipeline.inputs import Row, validate_rows
 from ml_pipeline.learning.encoding import Encoder
 from ml_pipeline.spec import Features, InputField, Serving, Target
 
-MANIFEST_FILE = "bundle.json"
-MODEL_FILE = "model.skops"
 FORMAT = 1
 GOLDEN_TOLERANCE = 1e-9
 

@@ -1,14 +1,13 @@
-"""Writing a bundle: one skops file and one canonical manifest, the same bytes for the same fit."""
+"""Assembling a bundle: one skops file and one canonical manifest, the same bytes for the same fit."""
 
 import json
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from ml_pipeline.bundle import skops_files
-from ml_pipeline.bundle.model_bundle import FORMAT, MANIFEST_FILE, MODEL_FILE, ModelBundle
-from ml_pipeline.canonical import canonical_json, sha256_hex, write_bytes
+from ml_pipeline.bundle.model_bundle import FORMAT, ModelBundle
+from ml_pipeline.canonical import canonical_json, sha256_hex
 from ml_pipeline.inputs import Row, jsonable
 from ml_pipeline.learning.encoding import Encoder
 from ml_pipeline.spec import ModelSpec
@@ -51,10 +50,3 @@ def assemble_bundle(
 def record_metrics(manifest: bytes, held_out_metrics: Mapping[str, float]) -> bytes:
     """The manifest with what an assembled bundle was found to give on held-out rows."""
     return canonical_json({**json.loads(manifest), "held_out": dict(held_out_metrics)})
-
-
-def write_bundle(folder: Path, manifest: bytes, fitted: bytes) -> str:
-    """Write both files into `folder`, the manifest last, and give the bundle hash."""
-    write_bytes(folder / MODEL_FILE, fitted)
-    write_bytes(folder / MANIFEST_FILE, manifest)
-    return sha256_hex(manifest)

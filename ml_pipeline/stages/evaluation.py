@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 
 from ml_pipeline.baseline import read_baseline
-from ml_pipeline.bundle import ModelBundle, assemble_bundle, record_metrics, skops_files, write_bundle
+from ml_pipeline.bundle import skops_files
+from ml_pipeline.bundle.files import write_bundle
 from ml_pipeline.bundle.golden import choose_golden
+from ml_pipeline.bundle.model_bundle import ModelBundle
 from ml_pipeline.bundle.scoring import Judged, judge
+from ml_pipeline.bundle.writing import assemble_bundle, record_metrics
 from ml_pipeline.canonical import canonical_json, readable_json, write_bytes
 from ml_pipeline.inputs import validate_rows
 from ml_pipeline.learning.backtest import backtest

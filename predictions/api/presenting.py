@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ml_pipeline.bundle import Answer, ModelBundle
+from ml_pipeline.bundle.model_bundle import Answer, ModelBundle
 from ml_pipeline.spec import InputField
 from predictions.services import Predicted
 from predictions.serving.routing import LiveModel

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ml_pipeline.bundle import ModelBundle
+from ml_pipeline.bundle.model_bundle import ModelBundle
 from predictions.errors import NoLiveVersion
 
 CHAMPION = "champion"

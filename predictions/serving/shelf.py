@@ -8,7 +8,7 @@ from pathlib import Path
 
 import structlog
 
-from ml_pipeline.bundle import ModelBundle
+from ml_pipeline.bundle.model_bundle import ModelBundle
 from ml_pipeline.errors import CodesoftError, InvalidBundle
 from predictions.bundle_store import copy_bundle
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ml_pipeline.bundle import ModelBundle
+from ml_pipeline.bundle.model_bundle import ModelBundle
 from predictions.services import Predicted
 
 

@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from ml_pipeline.bundle import ModelBundle
+from ml_pipeline.bundle.model_bundle import ModelBundle
 from ml_pipeline.errors import InvalidInputs
 from predictions import services
 from predictions.api.presenting import present_summary

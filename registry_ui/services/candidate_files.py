@@ -3,15 +3,17 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ml_pipeline.bundle import ModelBundle
-from ml_pipeline.bundle.model_bundle import MANIFEST_FILE, MODEL_FILE
+from ml_pipeline.bundle.files import MANIFEST_FILE, MODEL_FILE
 from ml_pipeline.errors import InvalidBundle
 from ml_pipeline.paths import Artifacts
 from ml_pipeline.spec.sections import Promotion
+
+if TYPE_CHECKING:
+    from ml_pipeline.bundle.model_bundle import ModelBundle
 
 
 class Compared(BaseModel):
@@ -57,6 +59,8 @@ def candidate_read(*, model: str, root: Path) -> Candidate:
     folder = root / artifacts.bundle
     report = _json(root / artifacts.report)
     recommendation = _json(root / artifacts.recommendation)
+    from ml_pipeline.bundle.model_bundle import ModelBundle  # noqa: PLC0415 - scikit-learn costs seconds at start
+
     bundle = ModelBundle.load(folder)
     try:
         typed = Recommendation.model_validate(recommendation)
@@ -77,7 +81,7 @@ def candidate_read(*, model: str, root: Path) -> Candidate:
     )
 
 
-def _require_agreement(model: str, bundle: ModelBundle, report: dict[str, Any], typed: Recommendation) -> None:
+def _require_agreement(model: str, bundle: "ModelBundle", report: dict[str, Any], typed: Recommendation) -> None:
     """The files of one folder must speak of one candidate: a half-replaced folder is not imported."""
     claims = {(report.get("bundle_hash"), report.get("data_hash")), (typed.bundle_hash, typed.data_hash)}
     if bundle.model != model or claims != {(bundle.hash, typed.data_hash)}:

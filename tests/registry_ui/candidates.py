@@ -4,7 +4,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ml_pipeline.bundle import assemble_bundle, write_bundle
+from ml_pipeline.bundle.files import write_bundle
+from ml_pipeline.bundle.writing import assemble_bundle
 from ml_pipeline.canonical import readable_json, write_bytes
 from ml_pipeline.inputs import validate_rows
 from ml_pipeline.learning.encoding import Encoder

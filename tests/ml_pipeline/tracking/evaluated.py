@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ml_pipeline.bundle import assemble_bundle, write_bundle
+from ml_pipeline.bundle.files import write_bundle
+from ml_pipeline.bundle.writing import assemble_bundle
 from ml_pipeline.canonical import readable_json, sha256_hex, write_bytes
 from ml_pipeline.inputs import validate_rows
 from ml_pipeline.learning.encoding import Encoder
