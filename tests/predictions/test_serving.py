@@ -1,0 +1,180 @@
+"""Snapshot, bundles and what a process goes on with when one of them is missing."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.storage import storages
+from django.db import OperationalError, connection
+
+from ml_pipeline.bundle.model_bundle import MANIFEST_FILE
+from ml_pipeline.environment import PROJECT_ROOT
+from predictions import metrics, services
+from predictions.bundle_store import store_bundle
+from predictions.models import Deployment, Observation
+from predictions.prediction_log.spool import Spool
+from predictions.serving.process import ServingProcess
+from predictions.snapshot import Snapshot
+from tests.bundles import build_bundle
+from tests.deployments import deploy, set_canary
+from tests.predictions.conftest import synchronise
+
+NEXT = {"rows": 200}
+
+
+def version(process: ServingProcess, model: str = "sentiment") -> int | None:
+    champion = process.current.models[model].champion
+    return champion.version if champion else None
+
+
+def refuse(*_: Any) -> None:
+    raise OperationalError("the database is away")
+
+
+def another(process: ServingProcess, folder: Path) -> ServingProcess:
+    """A process that starts with the same folders."""
+    return ServingProcess(folder, Spool(process.spool.folder, limit_bytes=1_000_000))
+
+
+def test_a_promotion_swaps_the_reference_and_a_retirement_takes_it_away(live: ServingProcess) -> None:
+    before = live.current.models["sentiment"].champion
+    deploy("sentiment", build_bundle("sentiment", **NEXT), version=2)
+    synchronise(live)
+    assert (version(live), before.version if before else None) == (2, 1)
+
+    deploy("sentiment", None)
+    live.refresh()
+    assert version(live) is None
+
+
+def test_a_roll_back_to_the_previous_version_needs_no_store(live: ServingProcess) -> None:
+    first = build_bundle("sentiment")
+    deploy("sentiment", build_bundle("sentiment", **NEXT), version=2)
+    synchronise(live)
+    row = deploy("sentiment", first, version=1)
+    storages["bundles"].delete(f"{row.champion_bundle}/{MANIFEST_FILE}")
+    live.refresh()
+    assert version(live) == 1
+
+
+def test_a_bundle_that_cannot_be_loaded_leaves_the_old_version_and_is_observed_once(live: ServingProcess) -> None:
+    manifest, fitted = build_bundle("sentiment", **NEXT)
+    row = deploy("sentiment", (manifest, fitted[:-1] + b"!"), version=2)
+    for _ in range(3):
+        synchronise(live)
+        live.ship()
+
+    assert version(live) == 1
+    state = live.state()
+    assert state.ready
+    assert "not the one that its manifest names" in state.failures[str(row.champion_bundle)]
+    observation = Observation.objects.get()
+    assert (observation.model, observation.kind, observation.subject) == (
+        "sentiment", "bundle_not_loaded", row.champion_bundle,
+    )  # fmt: skip
+
+
+def test_a_bundle_whose_golden_samples_answer_otherwise_is_not_served(live: ServingProcess) -> None:
+    manifest, fitted = build_bundle("sentiment", **NEXT)
+    content = json.loads(manifest)
+    content["golden_samples"][0]["probability"] = 0.123
+    deploy("sentiment", (json.dumps(content).encode(), fitted), version=2)
+    synchronise(live)
+
+    assert version(live) == 1
+    assert any("Golden sample 0" in message for message in live.state().failures.values())
+
+
+def test_a_spoiled_local_copy_is_fetched_again(live: ServingProcess, settings: Any) -> None:
+    bundle = live.current.models["sentiment"].champion.bundle.hash  # type: ignore[union-attr]
+    (settings.SERVING_DIR / "bundles" / bundle / "model.skops").write_bytes(b"spoiled")
+
+    fresh = another(live, settings.SERVING_DIR)
+    synchronise(fresh)
+    assert version(fresh) == 1
+
+
+def test_without_the_database_the_last_snapshot_goes_on_and_its_age_is_measured(live: ServingProcess) -> None:
+    with connection.execute_wrapper(refuse):
+        live.refresh()
+        assert services.predict(model="sentiment", rows=[{"text": "fine"}]).ids
+    assert version(live) == 1
+    assert metrics.SNAPSHOT_AGE._value.get() > 0
+
+
+def test_a_process_that_starts_without_the_database_boots_from_the_file(live: ServingProcess, settings: Any) -> None:
+    fresh = another(live, settings.SERVING_DIR)
+    with connection.execute_wrapper(refuse):
+        synchronise(fresh)
+    assert version(fresh) == 1
+    assert fresh.state().ready
+
+
+@pytest.mark.parametrize("damage", ["missing", "torn", "altered", "another format"])
+def test_a_snapshot_file_that_cannot_be_trusted_is_not_believed(
+    live: ServingProcess, settings: Any, damage: str
+) -> None:
+    path = settings.SERVING_DIR / "snapshot.json"
+    content = path.read_bytes()
+    path.unlink()
+    if damage != "missing":
+        changed = {
+            "torn": content[:-10],
+            "altered": content.replace(b'"version":1', b'"version":9'),
+            "another format": content.replace(b'"format":1', b'"format":2'),
+        }
+        path.write_bytes(changed[damage])
+
+    fresh = another(live, settings.SERVING_DIR)
+    with connection.execute_wrapper(refuse):
+        fresh.refresh()
+    assert not fresh.state().ready
+
+
+def test_the_snapshot_file_says_what_the_database_said_and_is_private(live: ServingProcess, settings: Any) -> None:
+    set_canary("sentiment", build_bundle("sentiment", **NEXT), version=2, share=0.25)
+    live.refresh()
+    path = settings.SERVING_DIR / "snapshot.json"
+
+    read = Snapshot.read_file(path)
+    assert read is not None
+    assert read == live.current.snapshot
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_process_with_nothing_to_serve_is_ready_and_one_whose_bundles_all_fail_is_not(
+    process: ServingProcess,
+) -> None:
+    deploy("unborn", None)
+    synchronise(process)
+    assert process.state().ready
+
+    Deployment.objects.create(model="lost", champion_version=1, champion_bundle="0" * 64)
+    synchronise(process)
+    assert not process.state().ready
+
+
+def test_the_metric_names_one_live_version_a_model(live: ServingProcess) -> None:
+    deploy("sentiment", build_bundle("sentiment", **NEXT), version=2)
+    synchronise(live)
+    shown = {number: metrics.LIVE_VERSION.labels("sentiment", number)._value.get() for number in (1, 2)}
+    assert shown == {1: 0, 2: 1}
+
+
+def test_storing_a_bundle_twice_changes_nothing(process: ServingProcess) -> None:
+    assert store_bundle(*build_bundle("spam")) == store_bundle(*build_bundle("spam"))
+
+
+def test_a_web_process_imports_nothing_of_the_training_side(tmp_path: Path) -> None:
+    """pandas is not among these: scikit-learn imports it where it is installed, which a serving image has not."""
+    foreign = ("mlflow", "dvc", "optuna", "evidently", "dagshub", "pymongo")
+    code = f"import sys, codesoft.wsgi; print([name for name in {foreign} if name in sys.modules])"
+    environment = {"PATH": "/usr/bin:/bin", "VAR_DIR": str(tmp_path), "HOME": str(tmp_path), "LOG_LEVEL": "ERROR"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
