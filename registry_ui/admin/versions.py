@@ -16,7 +16,7 @@ from registry_ui.selectors import champion_get, former_champions
 from registry_ui.services.access import APPROVE, ROLL_BACK, Actor
 from registry_ui.services.decisions import champion_roll_back, version_approve, version_reject
 
-_KEY_METRICS = 3
+_KEY_METRICS = 2
 
 
 @admin.register(ModelVersion)
@@ -29,7 +29,7 @@ class VersionAdmin(PageAdmin):
 
     @admin.display(description="Version", ordering="number")
     def name(self, version: ModelVersion) -> str:
-        return str(version)
+        return str(version).replace(" ", "\N{NO-BREAK SPACE}")
 
     @labelled("Status", {"waiting": "warning", "approved": "success", "rejected": "danger"})
     def shown_status(self, version: ModelVersion) -> tuple[str, str]:

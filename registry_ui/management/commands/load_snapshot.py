@@ -12,7 +12,7 @@ from ml_pipeline.sources.loading import load_snapshots
 
 class Command(BaseCommand):
     help = "Fill the collections of MONGODB_URI's database from the bundled snapshots. Loading again changes nothing."
-    requires_system_checks: list[str] = []  # noqa: RUF012 (Django's own declaration)
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("models", nargs="*", metavar="MODEL", help="declared models; all of them by default")
