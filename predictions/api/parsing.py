@@ -1,6 +1,7 @@
 """Strict JSON: what a reader could take in two ways, or that no reader should take, is refused with a reason."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from io import BytesIO
 from typing import IO, Any, NoReturn
@@ -46,7 +47,7 @@ def accept_chunked(request: HttpRequest) -> None:
     if "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower() and not request.META.get("CONTENT_LENGTH"):
         body = read_bounded(request.META["wsgi.input"], settings.PREDICTION_BODY_LIMIT)
         request.META["CONTENT_LENGTH"] = str(len(body))
-        request._stream = BytesIO(body)  # type: ignore[attr-defined]
+        request._stream = BytesIO(body)
 
 
 def parse_strict_json(body: bytes) -> Any:
@@ -66,8 +67,7 @@ def parse_strict_json(body: bytes) -> Any:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) != len(pairs):
-        seen: set[str] = set()
-        repeated = next(key for key, _ in pairs if key in seen or seen.add(key))
+        repeated = Counter(key for key, _ in pairs).most_common(1)[0][0]
         raise _malformed(f"the key {printable(repeated)!r} stands twice in one object")
     return content
 

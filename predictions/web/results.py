@@ -38,7 +38,7 @@ def present_result(bundle: ModelBundle, predicted: Predicted) -> Result:
     answer = predicted.answers[0]
     if answer.threshold is not None:
         positive = bundle.labels[1]
-        bars = (_bar(positive, answer.probability, answer.threshold),)
+        bars: tuple[Bar, ...] = (_bar(positive, answer.probability, answer.threshold),)
         reached = answer.label == positive
     else:
         by_share = sorted((answer.probabilities or {}).items(), key=lambda item: -item[1])

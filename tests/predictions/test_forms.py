@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.http import HttpResponse
 from django.test import Client
 
 from predictions.models import Prediction
@@ -14,8 +13,8 @@ from predictions.serving.process import ServingProcess
 SPAM = {"subject": "", "body": "win money now\r\nclick", "from_domain": "example.org", "sent_at": "2002-09-25T08:03"}
 
 
-def text_of(response: HttpResponse) -> str:
-    return response.content.decode()
+def text_of(response: Any) -> str:
+    return str(response.content.decode())
 
 
 def test_the_list_shows_what_is_live_and_what_is_not(client: Client, live: ServingProcess) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from predictions.serving.process import ServingProcess
 from tests.bundles import build_wine_bundle

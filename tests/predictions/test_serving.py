@@ -10,7 +10,7 @@ import pytest
 from django.core.files.storage import storages
 from django.db import OperationalError, connection
 
-from ml_pipeline.bundle.model_bundle import MANIFEST_FILE
+from ml_pipeline.bundle.files import MANIFEST_FILE
 from ml_pipeline.environment import PROJECT_ROOT
 from predictions import metrics, services
 from predictions.bundle_store import store_bundle
