@@ -1,0 +1,142 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ruamel.yaml import YAML
+
+from ml_pipeline.environment import PROJECT_ROOT
+from ml_pipeline.errors import InvalidSpec
+from ml_pipeline.experiment.judging import TrainingRows, judge
+from ml_pipeline.experiment.reporting import winner_block
+from ml_pipeline.experiment.search import Candidate, fingerprint, ordered, search, with_sections
+from ml_pipeline.experiment.space import families_for
+from ml_pipeline.params import load_spec
+from ml_pipeline.spec import ModelSpec
+
+MODEL = "mortgage"
+
+
+@pytest.fixture(scope="module")
+def declared() -> ModelSpec:
+    """The declared model with few folds, so that a search takes seconds."""
+    spec = load_spec(MODEL, PROJECT_ROOT / "params.yaml")
+    return with_sections(MODEL, spec, {"decision": {**spec.decision.model_dump(exclude_defaults=True), "folds": 3}})
+
+
+@pytest.fixture(scope="module")
+def training(declared: ModelSpec) -> TrainingRows:
+    """Invented applications in which a high debt and a bad record lead to a denial, most of the time."""
+    random = np.random.default_rng(7)
+    rows, labels = [], []
+    for _ in range(240):
+        row = dict.fromkeys(declared.inputs)
+        row |= {
+            "debt_to_income": float(random.uniform(0.1, 0.8)),
+            "housing_to_income": float(random.uniform(0.1, 0.5)),
+            "loan_to_value": float(random.uniform(0.3, 1.0)),
+            "unemployment_rate": float(random.uniform(2, 9)),
+            "consumer_credit_score": int(random.integers(1, 7)),
+            "mortgage_credit_score": int(random.integers(1, 5)),
+            "public_bad_credit_record": "yes" if random.random() < 0.3 else "no",
+        }
+        rows.append(row)
+        risk = row["debt_to_income"] + (0.4 if row["public_bad_credit_record"] == "yes" else 0.0)
+        labels.append(int(risk + random.normal(0, 0.1) > 0.75))
+    return TrainingRows(rows, np.array(labels))
+
+
+def searched(spec: ModelSpec, training: TrainingRows, trials: int = 4) -> list[Candidate]:
+    return search(
+        MODEL, spec, training, trials=trials, seconds=None, seed=3, on_judged=lambda _candidate: None
+    ).candidates
+
+
+def test_the_same_seed_tries_the_same_recipes(declared: ModelSpec, training: TrainingRows) -> None:
+    first, again = (searched(declared, training) for _ in range(2))
+    assert {fingerprint(item.spec) for item in first} == {fingerprint(item.spec) for item in again}
+    assert len(first) > 1
+
+
+def test_candidates_stand_by_the_declared_objective_and_the_declared_recipe_among_them(
+    declared: ModelSpec, training: TrainingRows
+) -> None:
+    candidates = searched(declared, training)
+    costs = [candidate.judgement.metrics["expected_cost"][0] for candidate in candidates]
+    assert costs == sorted(costs)
+    assert [candidate.number for candidate in candidates].count(None) == 1
+    by_f1 = ordered(
+        [
+            Candidate(c.number, with_sections(MODEL, c.spec, {"decision": {"objective": "f1"}}), c.judgement)
+            for c in candidates
+        ]
+    )
+    values = [candidate.objective for candidate in by_f1]
+    assert values == sorted(values, reverse=True)
+
+
+def test_the_winners_block_is_accepted_in_params_yaml(declared: ModelSpec, training: TrainingRows) -> None:
+    winner = searched(declared, training)[0]
+    sections = YAML(typ="safe").load(winner_block(MODEL, declared, winner))
+    assert fingerprint(with_sections(MODEL, declared, sections)) == fingerprint(winner.spec)
+    assert with_sections(MODEL, declared, sections).decision == winner.spec.decision
+
+
+def test_the_threshold_is_not_tuned_on_the_rows_it_is_judged_on(declared: ModelSpec) -> None:
+    """On labels without any signal, a threshold tuned on the judged rows would look better than no denial at all."""
+    random = np.random.default_rng(1)
+    rows = [dict.fromkeys(declared.inputs) | {"debt_to_income": float(x)} for x in random.uniform(0.1, 0.9, 300)]
+    blocks = {"blocks": [{"kind": "numeric", "columns": ["debt_to_income"]}]}
+    spec = with_sections(MODEL, declared, {"features": blocks, "decision": {"objective": "cost", "folds": 5}})
+    labels = (random.random(300) < 0.3).astype(int)
+    found = judge(spec, TrainingRows(rows, labels)).metrics["expected_cost"][0]
+    assert found >= labels.mean() - 1e-9
+
+
+def test_families_suit_the_inputs() -> None:
+    params = PROJECT_ROOT / "params.yaml"
+    assert "random_forest" in families_for(load_spec("mortgage", params))
+    assert families_for(load_spec("sentiment", params)) == [
+        "logistic_regression",
+        "linear_svm",
+        "complement_naive_bayes",
+    ]
+
+
+def test_a_block_that_the_spec_refuses_is_an_error(declared: ModelSpec) -> None:
+    with pytest.raises(InvalidSpec, match="no_such_input"):
+        with_sections(MODEL, declared, {"features": {"blocks": [{"kind": "numeric", "columns": ["no_such_input"]}]}})
+
+
+def test_the_command_searches_tracks_and_leaves_a_leaderboard(tmp_path: Path) -> None:
+    for name in ("params.yaml", "data"):
+        (tmp_path / name).symlink_to(PROJECT_ROOT / name)
+    environment = os.environ | {"PYTHONPATH": str(PROJECT_ROOT), "VAR_DIR": str(tmp_path / "var")}
+
+    def run(*command: str) -> subprocess.CompletedProcess[str]:
+        line = [sys.executable, "-m", *command]
+        return subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    early = run("ml_pipeline.experiment", MODEL)
+    assert early.returncode == 1
+    assert "dvc repro preprocessing@mortgage" in early.stderr
+    for stage in ("ingestion", "preprocessing"):
+        assert run(f"ml_pipeline.stages.{stage}", MODEL).returncode == 0
+    done = run("ml_pipeline.experiment", MODEL, "--trials", "3")
+    assert done.returncode == 0, done.stderr
+    assert "(declared)" in done.stdout
+    assert "estimator:" in done.stdout
+    folder = tmp_path / "var" / "experiments" / MODEL
+    assert (folder / "leaderboard.png").read_bytes().startswith(b"\x89PNG")
+    judged = json.loads((folder / "leaderboard.json").read_bytes())
+    assert len(judged["candidates"]) + judged["pruned"] + judged["impossible"] == 4
+    query = "from mlflow import MlflowClient as C; c = C(tracking_uri=%r); e = c.get_experiment_by_name(%r)\n"
+    query += "print(len(c.search_runs([e.experiment_id], \"tags.`mlflow.parentRunId` != ''\")))"
+    uri = f"sqlite:///{tmp_path / 'var' / 'mlflow' / 'mlflow.db'}"
+    nested = subprocess.run(
+        [sys.executable, "-c", query % (uri, "codesoft/mortgage/search")], capture_output=True, text=True, check=True
+    )
+    assert int(nested.stdout) == len(judged["candidates"])
