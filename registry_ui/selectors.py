@@ -94,6 +94,7 @@ def happened_since(*, model: str, generation: int) -> list[dict[str, Any]]:
         {
             "generation": decision.generation_after,
             "action": decision.action,
+            "done": decision.get_action_display().lower(),
             "version": decision.version.number,
             "actor": decision.actor,
             "reason": decision.reason,

@@ -1,0 +1,136 @@
+"""The API's doors to the registry: the same services, with tokens and JSON errors."""
+
+import uuid
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from rest_framework.test import APIClient
+
+from predictions.authentication import Caller
+from registry_ui.models import ModelVersion, PipelineRun
+from registry_ui.services.access import Actor
+from registry_ui.services.deployments import deployment_ensure
+from tests.registry_ui.conftest import Import, generation, live
+
+pytestmark = pytest.mark.django_db
+
+MODEL = "/api/v1/models/fruit"
+
+
+def calling(user: User | None) -> APIClient:
+    """A client as a token makes it: the caller is no Django user, but has one's name."""
+    client = APIClient()
+    if user is not None:
+        client.force_authenticate(Caller(user.pk, user.username))  # type: ignore[arg-type]
+    return client
+
+
+@pytest.fixture
+def approving(approver: Actor) -> APIClient:
+    return calling(approver.user)
+
+
+@pytest.fixture
+def requesting(requester: Actor) -> APIClient:
+    return calling(requester.user)
+
+
+@pytest.fixture
+def candidate(import_one: Import) -> ModelVersion:
+    import_one()
+    return import_one(flavour=2.0, verdict="promote").version
+
+
+def decide(client: APIClient, number: int, **body: Any) -> Any:
+    return client.post(
+        f"{MODEL}/versions/{number}/decisions",
+        {"action": "approve", "reason": "good", "expected_generation": 1, **body},
+        format="json",
+    )
+
+
+def test_versions_are_listed_with_what_a_decision_needs(approving: APIClient, candidate: ModelVersion) -> None:
+    body = approving.get(f"{MODEL}/versions").json()
+
+    assert (body["model"], body["generation"], body["champion"]) == ("fruit", 1, 1)
+    assert [(item["version"], item["status"], item["stage"]) for item in body["versions"]] == [
+        (2, "waiting", "Staging"),
+        (1, "approved", "Production"),
+    ]
+    assert body["versions"][0]["metrics"]["accuracy"]["low"] == pytest.approx(0.88)
+
+
+def test_an_approval_and_a_roll_back(approving: APIClient, candidate: ModelVersion) -> None:
+    approved = decide(approving, 2)
+    assert (approved.status_code, approved.json()["generation"], approved.json()["actor"]) == (201, 2, "olga")
+    assert live() == candidate
+
+    back = decide(approving, 1, action="roll_back", expected_generation=2)
+    assert (back.status_code, back.json()["version"]) == (201, 1)
+
+
+def test_a_stale_decision_is_a_conflict_that_tells_what_happened(approving: APIClient, candidate: ModelVersion) -> None:
+    decide(approving, 2)
+    answer = decide(approving, 1, action="roll_back", expected_generation=1)
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "stale_generation")
+    assert answer.json()["details"]["meanwhile"][0]["version"] == 2
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"action": "delete"},
+        {"reason": ""},
+        {"reason": 5},
+        {"reason": "\x00"},
+        {"expected_generation": "1"},
+        {"expected_generation": True},
+        {"expected_generation": None},
+        {"more": 1},
+    ],
+)
+def test_what_is_no_decision_is_a_400(approving: APIClient, candidate: ModelVersion, wrong: dict[str, Any]) -> None:
+    assert decide(approving, 2, **wrong).status_code == 400
+    assert generation() == 1
+
+
+@pytest.mark.parametrize("body", ["[]", "5", "null", '{"action": "approve", "reason": "\\ud800"}'])
+def test_a_body_of_another_kind_is_a_400(approving: APIClient, candidate: ModelVersion, body: str) -> None:
+    answer = approving.post(f"{MODEL}/versions/2/decisions", body, content_type="application/json")
+
+    assert answer.status_code == 400
+
+
+def test_who_may_not_decide_gets_403_and_who_is_nobody_401(requesting: APIClient, candidate: ModelVersion) -> None:
+    assert decide(requesting, 2).json()["code"] == "permission_refused"
+    assert decide(requesting, 2).status_code == 403
+    assert decide(calling(None), 2).status_code == 401
+    assert decide(calling(User(pk=99, username="ghost")), 2).status_code == 403
+
+
+def test_unknown_models_versions_and_runs_are_404(approving: APIClient, candidate: ModelVersion) -> None:
+    assert approving.get("/api/v1/models/nothing/versions").json()["code"] == "unknown_model"
+    assert decide(approving, 9).json()["code"] == "unknown_version"
+    for run in (str(uuid.uuid4()), "-", "0" * 36):
+        assert approving.get(f"{MODEL}/runs/{run}").json()["code"] == "unknown_run"
+
+
+def test_a_run_is_requested_once_followed_and_cancelled(requesting: APIClient) -> None:
+    deployment_ensure(model="fruit")
+    first = requesting.post(f"{MODEL}/runs")
+    again = requesting.post(f"{MODEL}/runs")
+
+    run = PipelineRun.objects.get()
+    assert (first.status_code, first.json()["id"], first.json()["state"]) == (202, str(run.pk), "queued")
+    assert (again.status_code, again.json()["code"], again.json()["details"]["run"]) == (409, "run_active", str(run.pk))
+    assert requesting.get(first["Location"]).json()["requested_by"] == "rui"
+    assert requesting.post(f"{MODEL}/runs/{run.pk}/cancellation").json()["state"] == "cancelled"
+    assert requesting.post(f"{MODEL}/runs/{run.pk}/cancellation").json()["code"] == "wrong_state"
+
+
+def test_who_may_not_request_runs_gets_403(approving: APIClient) -> None:
+    deployment_ensure(model="fruit")
+
+    assert approving.post(f"{MODEL}/runs").status_code == 403
