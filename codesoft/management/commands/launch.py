@@ -42,7 +42,7 @@ class Command(BaseCommand):
         except (CodesoftError, DatabaseError) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
-            self.stdout.write("Stopped.")
+            self.stdout.write("Stopped before everything was ready.")
             sys.exit(130)
 
     def _launch(self, port: int, metrics_port: int) -> None:
@@ -70,7 +70,9 @@ class Command(BaseCommand):
                     )
                 )
                 self.stdout.flush()
-                _wait_until_interrupted(supervisor)
+                _serve(supervisor)
+            except KeyboardInterrupt:
+                self.stdout.write("Stopping …")
             finally:
                 supervisor.stop()
                 supervisor.wait()
@@ -105,7 +107,8 @@ def _wait_until_ready(supervisor: Supervisor, url: str) -> None:
     raise CannotStart(f"Not started: {cause}.", advice=f"Look into {supervisor.log_folder}.")
 
 
-def _wait_until_interrupted(supervisor: Supervisor) -> None:
+def _serve(supervisor: Supervisor) -> None:
+    """Until Ctrl-C; CannotStart where a process ends by itself."""
     stopped = threading.Thread(target=supervisor.wait)
     stopped.start()
     stopped.join()

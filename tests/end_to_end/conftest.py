@@ -1,0 +1,39 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.product import Product
+from tests.project_copy import add_wine, copy_project
+
+CHROMIUM = os.environ.get("TEST_CHROMIUM", "")
+
+
+@pytest.fixture(scope="session")
+def product(tmp_path_factory):
+    """A product with the three bundled models and a fourth, declared in a block, trained from nothing."""
+    folder = tmp_path_factory.mktemp("product")
+    project = copy_project(folder / "project")
+    add_wine(project)
+    product = Product(project, folder / "var")
+    product.start()
+    yield product
+    product.stop()
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args():
+    if not Path(CHROMIUM).is_file():
+        pytest.skip("TEST_CHROMIUM names no browser")
+    return {
+        "executable_path": CHROMIUM,
+        "args": [
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+        ],
+    }
