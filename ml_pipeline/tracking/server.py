@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from ml_pipeline.environment import Environment
+from ml_pipeline.tracking.errors import Rejected
 
 DAGSHUB_HOST = "https://dagshub.com"
 
@@ -27,7 +28,9 @@ class TrackingServer:
         if env.mlflow_tracking_uri:
             uri, username, password = without_credentials(env.mlflow_tracking_uri)
             return cls(uri, state, env.mlflow_username or username, env.mlflow_password or password)
-        if env.dagshub_repo and env.dagshub_token:
+        if env.dagshub_repo:
+            if not env.dagshub_token:
+                raise Rejected("DAGSHUB_REPO is set and DAGSHUB_TOKEN is not.", advice="Set both, or neither.")
             # DagsHub accepts an app token as user name and as password alike.
             return cls(
                 dagshub_tracking_uri(env.dagshub_repo, env.dagshub_host), state, env.dagshub_token, env.dagshub_token

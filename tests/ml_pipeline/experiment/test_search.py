@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -49,40 +50,43 @@ def training(declared: ModelSpec) -> TrainingRows:
     return TrainingRows(rows, np.array(labels))
 
 
-def searched(spec: ModelSpec, training: TrainingRows, trials: int = 4) -> list[Candidate]:
-    return search(
-        MODEL, spec, training, trials=trials, seconds=None, seed=3, on_judged=lambda _candidate: None
-    ).candidates
+def searched(spec: ModelSpec, training: TrainingRows) -> list[Candidate]:
+    return search(MODEL, spec, training, trials=3, seconds=None, seed=3, on_judged=lambda _candidate: None).candidates
 
 
-def test_the_same_seed_tries_the_same_recipes(declared: ModelSpec, training: TrainingRows) -> None:
-    first, again = (searched(declared, training) for _ in range(2))
-    assert {fingerprint(item.spec) for item in first} == {fingerprint(item.spec) for item in again}
-    assert len(first) > 1
+@pytest.fixture(scope="module")
+def candidates(declared: ModelSpec, training: TrainingRows) -> list[Candidate]:
+    return searched(declared, training)
+
+
+def test_the_same_seed_tries_the_same_recipes(
+    declared: ModelSpec, training: TrainingRows, candidates: list[Candidate]
+) -> None:
+    again = searched(declared, training)
+    assert {fingerprint(item.spec) for item in again} == {fingerprint(item.spec) for item in candidates}
+    assert len(candidates) > 1
 
 
 def test_candidates_stand_by_the_declared_objective_and_the_declared_recipe_among_them(
-    declared: ModelSpec, training: TrainingRows
+    candidates: list[Candidate],
 ) -> None:
-    candidates = searched(declared, training)
     costs = [candidate.judgement.metrics["expected_cost"][0] for candidate in candidates]
     assert costs == sorted(costs)
     assert [candidate.number for candidate in candidates].count(None) == 1
-    by_f1 = ordered(
-        [
-            Candidate(c.number, with_sections(MODEL, c.spec, {"decision": {"objective": "f1"}}), c.judgement)
-            for c in candidates
-        ]
-    )
+    by_f1 = ordered([replace(item, spec=_for_f1(item.spec)) for item in candidates])
     values = [candidate.objective for candidate in by_f1]
     assert values == sorted(values, reverse=True)
 
 
-def test_the_winners_block_is_accepted_in_params_yaml(declared: ModelSpec, training: TrainingRows) -> None:
-    winner = searched(declared, training)[0]
-    sections = YAML(typ="safe").load(winner_block(MODEL, declared, winner))
-    assert fingerprint(with_sections(MODEL, declared, sections)) == fingerprint(winner.spec)
-    assert with_sections(MODEL, declared, sections).decision == winner.spec.decision
+def _for_f1(spec: ModelSpec) -> ModelSpec:
+    return with_sections(MODEL, spec, {"decision": {"objective": "f1"}})
+
+
+def test_the_winners_block_is_accepted_in_params_yaml(declared: ModelSpec, candidates: list[Candidate]) -> None:
+    winner = candidates[0]
+    accepted = with_sections(MODEL, declared, YAML(typ="safe").load(winner_block(MODEL, declared, winner)))
+    assert fingerprint(accepted) == fingerprint(winner.spec)
+    assert accepted.decision == winner.spec.decision
 
 
 def test_the_threshold_is_not_tuned_on_the_rows_it_is_judged_on(declared: ModelSpec) -> None:
