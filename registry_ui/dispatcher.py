@@ -5,23 +5,24 @@ from threading import Event
 from uuid import UUID
 
 import structlog
+from celery import current_app
 from django.db import DatabaseError, close_old_connections
 
 from registry_ui.services.runs import runs_dispatch
-from registry_ui.tasks import execute_run
 
+# By name: importing the task would bring the whole pipeline into a process that only posts messages.
+EXECUTE_RUN = "registry_ui.tasks.execute_run"
 _PERIOD = 1.0  # seconds
 _log = structlog.get_logger(__name__)
 
 
 def send_run(run_id: UUID) -> None:
     """One message, without retries: the row stays due, and the next round tries again."""
-    execute_run.apply_async(args=(str(run_id),), retry=False)
+    current_app.send_task(EXECUTE_RUN, args=(str(run_id),), retry=False)
 
 
 def dispatch_once(*, send: Callable[[UUID], None] = send_run) -> int:
     """One round: how many due runs were sent. A database that does not answer ends the round, not the loop."""
-    close_old_connections()
     try:
         return runs_dispatch(send=send)
     except DatabaseError as error:
@@ -32,4 +33,5 @@ def dispatch_once(*, send: Callable[[UUID], None] = send_run) -> int:
 def dispatch_until(stopped: Event) -> None:
     while not stopped.is_set():
         dispatch_once()
+        close_old_connections()
         stopped.wait(_PERIOD)

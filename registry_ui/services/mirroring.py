@@ -16,6 +16,7 @@ from registry_ui.services.outbox import mirror_request
 _FIRST_PAUSE = timedelta(seconds=5)
 _LONGEST_PAUSE = timedelta(minutes=10)
 _CLAIM = timedelta(minutes=5)
+_KEPT = timedelta(days=7)
 _MODELS_AT_ONCE = 20
 _log = structlog.get_logger(__name__)
 
@@ -30,8 +31,10 @@ def outbox_mirror() -> int:
 
 
 def mirror_all() -> None:
-    """Ask for every model's mirror again: whatever was changed on the server by hand is put right."""
-    for model in Deployment.objects.values_list("model", flat=True):
+    """Ask for every model's mirror again: whatever was changed on the server by hand is put right. Forget old notes."""
+    OutboxEntry.objects.filter(done_at__lt=timezone.now() - _KEPT).delete()
+    waiting = OutboxEntry.objects.filter(done_at__isnull=True).values("model")
+    for model in Deployment.objects.exclude(model__in=waiting).values_list("model", flat=True):
         mirror_request(model=model, cause="reconcile")
 
 
