@@ -1,6 +1,7 @@
 """The only reader of `params.yaml`."""
 
 import re
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,17 @@ def load_spec(name: str, path: Path = PARAMS_FILE) -> ModelSpec:
         raise UnknownModel(
             f"{path} declares no model {name!r}.", advice=f"Declared are: {', '.join(models)}.", details={"model": name}
         )
+    _refuse_dates(f"models.{name}", models[name])
     return ModelSpec.parse(name, models[name])
+
+
+def _refuse_dates(where: str, value: Any) -> None:
+    """A bare 2002-09-01 is a date in YAML: fine for the spec, but DVC stops on it without naming a remedy."""
+    if isinstance(value, date):
+        raise InvalidSpec(f"{where} = {value} is a bare date, which DVC cannot read.", advice=f'Quote it: "{value}".')
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        _refuse_dates(f"{where}.{key}", item)
 
 
 def _models(path: Path) -> dict[str, Any]:

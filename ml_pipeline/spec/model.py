@@ -39,6 +39,7 @@ SpecSection = Literal[
     "serving",
 ]
 
+_TAKEN_COLUMNS = {"_id", "label", "later"}
 _COLUMNS_BY_KIND = {
     "word_ngrams": {"text", "category"},
     "char_ngrams": {"text", "category"},
@@ -112,8 +113,10 @@ class ModelSpec(Declared):
     def _sections_agree(self) -> Self:
         if overlap := self.inputs.keys() & self.attributes.keys():
             raise ValueError(f"{sorted(overlap)} stand in both inputs and attributes")
-        if self.target.field in self.inputs:
-            raise ValueError(f"the target {self.target.field!r} cannot be an input")
+        if self.target.field in self.columns:
+            raise ValueError(f"the target {self.target.field!r} cannot be an input or attribute")
+        if taken := _TAKEN_COLUMNS & self.columns.keys():
+            raise ValueError(f"{sorted(taken)} cannot name inputs or attributes: the pipeline's own columns do")
         self._check_features()
         for field in self.cleaning:
             self._require(field, "cleaning", {"text"}, self.inputs)

@@ -21,7 +21,8 @@ READS_THE_PUBLIC_SPEC = {"evaluation"}  # it travels in the bundle
 @cache
 def declared() -> dict[str, Any]:
     content: dict[str, Any] = YAML(typ="safe", pure=True).load(PROJECT_ROOT / "dvc.yaml")
-    return content["stages"]
+    stages: dict[str, Any] = content["stages"]
+    return stages
 
 
 def stage(name: str) -> dict[str, Any]:

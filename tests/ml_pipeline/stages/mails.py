@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from ruamel.yaml import YAML
 
 from ml_pipeline.canonical import readable_json, write_bytes
+from ml_pipeline.learning.threads import single_threaded
 from ml_pipeline.params import load_spec
 from ml_pipeline.paths import Artifacts
 from ml_pipeline.stages import evaluation, feature_engineering, model_building, preprocessing
@@ -98,7 +99,7 @@ def train() -> None:
 
 def evaluate() -> None:
     """Evaluation without its publishing."""
-    with evaluation.single_threaded():
+    with single_threaded():
         evaluation.evaluate(FILES, load_spec(MODEL))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 from ml_pipeline.bundle import skops_files
 from ml_pipeline.errors import InvalidSpec, NotEnoughData, UnreachableRequirement
@@ -49,7 +50,7 @@ def test_the_matrix_is_that_of_the_training_rows() -> None:
     rows = read_labelled(FILES.training_rows, fields=spec.inputs)
     assert matrix.shape[0] == len(rows)
     assert labels.tolist() == rows.labels
-    assert np.isfinite(matrix.toarray()).all()
+    assert np.isfinite(csr_matrix(matrix).toarray()).all()
 
 
 def test_a_requirement_holds_on_the_training_folds() -> None:

@@ -1,0 +1,39 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ml_pipeline.errors import InvalidSpec, UnknownModel
+from ml_pipeline.params import declared_models, load_spec
+from tests.ml_pipeline.declared import MODEL, block, declare, spec
+
+
+def test_a_bare_date_is_refused_with_its_place_and_its_remedy(tmp_path: Path) -> None:
+    declare(tmp_path, [], split={"by": "time", "field": "sent_at", "from": "DATE"})
+    path = tmp_path / "params.yaml"
+    path.write_text(path.read_text().replace("DATE", "2002-09-01"))
+    with pytest.raises(InvalidSpec, match=r"models\.tickets\.split\.from = 2002-09-01") as caught:
+        load_spec(MODEL, path)
+    assert caught.value.advice == 'Quote it: "2002-09-01".'
+    path.write_text(path.read_text().replace("2002-09-01", "'2002-09-01'"))
+    assert load_spec(MODEL, path).split.start is not None
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"attributes": {"label": {"type": "category"}}}, "'label'"),
+        ({"inputs": {**block()["inputs"], "later": {"type": "boolean"}}}, "'later'"),
+        ({"attributes": {"kind": {"type": "category"}}}, "target 'kind'"),
+    ],
+)
+def test_a_column_that_the_pipeline_writes_itself_cannot_be_declared(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidSpec, match=message):
+        spec(**changes)
+
+
+def test_a_model_that_is_not_declared_is_named_beside_those_that_are(tmp_path: Path) -> None:
+    declare(tmp_path, [])
+    assert declared_models(tmp_path / "params.yaml") == [MODEL]
+    with pytest.raises(UnknownModel, match="Declared are: tickets"):
+        load_spec("cinema", tmp_path / "params.yaml")
