@@ -60,8 +60,9 @@ class RunAdmin(PageAdmin):
 
     def page_context(self, request: HttpRequest, row: PipelineRun) -> dict[str, Any]:
         known = {stage["stage"]: stage for stage in row.stages}
+        absent = "to come" if row.is_active else "not run"
         return {
-            "stages": [known.get(name, {"stage": name, "state": "to come", "seconds": None}) for name in STAGES],
+            "stages": [known.get(name, {"stage": name, "state": absent, "seconds": None}) for name in STAGES],
             "colour": STATE_COLOURS[row.state],
             "seconds": run_seconds(row),
             "deployment": Deployment.objects.filter(model=row.model).first(),
