@@ -14,7 +14,6 @@ from ml_pipeline.errors import CodesoftError, NotEnoughData
 from ml_pipeline.experiment.judging import TrainingRows, objective_metric
 from ml_pipeline.experiment.reporting import TrackedSearch, leaderboard, winner_block, write_outcome
 from ml_pipeline.experiment.search import Candidate, Outcome, search
-from ml_pipeline.learning.threads import single_threaded
 from ml_pipeline.params import load_spec
 from ml_pipeline.paths import Artifacts
 from ml_pipeline.rows import read_labelled
@@ -46,8 +45,7 @@ def run(model: str, *, trials: int, seconds: float | None, seed: int, console: C
         )
 
     try:
-        with single_threaded():
-            outcome = search(model, spec, training, trials=trials, seconds=seconds, seed=seed, on_judged=on_judged)
+        outcome = search(model, spec, training, trials=trials, seconds=seconds, seed=seed, on_judged=on_judged)
     except BaseException:
         tracked.give_up()
         raise

@@ -24,6 +24,7 @@ from ml_pipeline.spec import Decision, ModelSpec
 
 _TIMED_ROWS = 40
 _METRICS = ("accuracy", "f1", "precision", "recall", "roc_auc", "expected_cost")
+OnFold = Callable[[int, float], None]
 Measure = tuple[float, float]  # mean and standard deviation over the folds
 
 
@@ -46,9 +47,11 @@ def objective_metric(decision: Decision) -> str:
     return "expected_cost" if decision.objective == "cost" else decision.objective
 
 
-def judge(
-    spec: ModelSpec, training: TrainingRows, *, on_fold: Callable[[int, float], None] = lambda _fold, _value: None
-) -> Judgement:
+def ignore_fold(_number: int, _value: float) -> None:
+    """An early estimate that nobody waits for."""
+
+
+def judge(spec: ModelSpec, training: TrainingRows, *, on_fold: OnFold = ignore_fold) -> Judgement:
     """Cross-validate `spec`'s features and estimator.
 
     `on_fold(number, value)` hears an early, slightly optimistic estimate of the objective after each fold but the last,
@@ -67,9 +70,7 @@ def judge(
     return Judgement(metrics, fit_seconds, _row_milliseconds(encoder, estimator, training.rows))
 
 
-def _out_of_fold(
-    spec: ModelSpec, matrix: Matrix, labels: Indices, on_fold: Callable[[int, float], None]
-) -> tuple[Floats, list[Indices]]:
+def _out_of_fold(spec: ModelSpec, matrix: Matrix, labels: Indices, on_fold: OnFold) -> tuple[Floats, list[Indices]]:
     """Each row's probabilities by an estimator that never saw its fold, and the rows of each fold."""
     unfitted, count = build_estimator(spec.estimator), spec.decision.folds
     probabilities = np.empty((len(labels), len(spec.target.classes)))

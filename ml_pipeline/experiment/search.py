@@ -7,8 +7,9 @@ from typing import Any
 
 from ml_pipeline.canonical import canonical_json
 from ml_pipeline.errors import InvalidSpec, UnreachableRequirement
-from ml_pipeline.experiment.judging import Judgement, TrainingRows, judge, objective_metric
+from ml_pipeline.experiment.judging import Judgement, OnFold, TrainingRows, ignore_fold, judge, objective_metric
 from ml_pipeline.experiment.space import suggest
+from ml_pipeline.learning.threads import single_threaded
 from ml_pipeline.spec import ModelSpec
 
 
@@ -49,7 +50,7 @@ def search(
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     started = time.monotonic()
-    judged = [Candidate(None, spec, judge(spec, training))]
+    judged = [Candidate(None, spec, _judged(spec, training))]
     on_judged(judged[0])
     study = optuna.create_study(
         direction="minimize" if spec.decision.objective == "cost" else "maximize",
@@ -73,6 +74,12 @@ def search(
     study.optimize(attempt, n_trials=trials, timeout=left)
     pruned = sum(trial.state == optuna.trial.TrialState.PRUNED for trial in study.trials)
     return Outcome(ordered(judged), pruned - impossible, impossible)
+
+
+def _judged(spec: ModelSpec, training: TrainingRows, on_fold: OnFold = ignore_fold) -> Judgement:
+    """As the pipeline fits: one thread, so that times compare and the same seed gives the same bytes."""
+    with single_threaded():
+        return judge(spec, training, on_fold=on_fold)
 
 
 def ordered(candidates: list[Candidate]) -> list[Candidate]:
@@ -103,4 +110,4 @@ def _judged_trial(name: str, spec: ModelSpec, training: TrainingRows, trial: Any
         if trial.should_prune():
             raise optuna.TrialPruned
 
-    return Candidate(trial.number, proposed, judge(proposed, training, on_fold=on_fold))
+    return Candidate(trial.number, proposed, _judged(proposed, training, on_fold))
