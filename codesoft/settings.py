@@ -60,6 +60,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "codesoft.request_bodies.DrainBodyMiddleware",
     "codesoft.health.ProbeMiddleware",  # before host validation: probes come with the pod's address as Host
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",

@@ -13,7 +13,6 @@ from rest_framework.parsers import BaseParser
 from predictions.errors import BodyTooLarge, MalformedBody
 
 _BLOCK = 64 * 1024
-_DRAINED = 16 * 2**20  # of a refused body, so that the sender gets to read why
 
 
 class StrictJSONParser(BaseParser):
@@ -33,7 +32,6 @@ def read_bounded(stream: IO[Any], limit: int) -> bytes:
     while block := stream.read(_BLOCK):
         body += block
         if len(body) > limit:
-            _drain(stream, _DRAINED)
             raise BodyTooLarge(
                 f"The body is larger than {limit} bytes.",
                 advice="Send fewer or shorter rows a request.",
@@ -84,8 +82,3 @@ def printable(text: str, length: int = 60) -> str:
 
 def _malformed(reason: str) -> MalformedBody:
     return MalformedBody(f"The body cannot be read as JSON: {reason}.", advice="Nothing was predicted.")
-
-
-def _drain(stream: IO[Any], most: int) -> None:
-    while most > 0 and (block := stream.read(_BLOCK)):
-        most -= len(block)

@@ -1,8 +1,10 @@
 """What real web processes do: killed, promoted, revoked, cut off from their database."""
 
 import json
+import select
 import shutil
 import signal
+import socket
 import sqlite3
 import urllib.request
 from collections.abc import Iterator
@@ -145,6 +147,32 @@ def test_metrics_of_all_processes_are_on_their_own_port_and_end_with_the_master(
         return False
 
     wait_for(gone, 10)
+
+
+def whole_answer(connection: socket.socket) -> bytes:
+    received = b""
+    while not received.endswith(b"}"):
+        received += connection.recv(65536)
+    return received
+
+
+def test_a_refusal_reads_its_body_first_so_that_the_connection_can_be_used_again(server: WebServer, token: str) -> None:
+    server.start()
+    body = json.dumps(_ROWS).encode()
+    head = "POST /api/v1/models/sentiment/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    refused = f"{head}Content-Length: {len(body)}\r\n\r\n".encode()
+    good = f"{head}Authorization: Token {token}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+        connection.sendall(refused)
+        early, _, _ = select.select([connection], [], [], 0.5)
+        connection.sendall(body)
+        first = whole_answer(connection)
+        connection.sendall(good + body)
+        second = whole_answer(connection)
+
+    assert early == [], "an answer before the body would let the client send what gunicorn then loses"
+    assert first.startswith(b"HTTP/1.1 401")
+    assert second.startswith(b"HTTP/1.1 200")
 
 
 def test_a_start_says_what_it_serves_and_what_it_cannot_load(server: WebServer, token: str, tmp_path: Path) -> None:

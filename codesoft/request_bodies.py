@@ -1,0 +1,27 @@
+"""What an answer leaves unread of its request."""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+
+_BLOCK = 64 * 1024
+_MOST = 16 * 2**20
+
+
+class DrainBodyMiddleware:
+    """Reads the rest of a body that a refusal (401, 404, 405, 413, …) did not look at, before the refusal leaves.
+
+    A client that has its answer may send the next request right behind the rest of the body. gunicorn's threaded worker
+    takes both from the socket at once, and then waits for bytes that are already in its buffer.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self._get_response(request)
+        if request.META.get("wsgi.input_terminated"):  # elsewhere reading beyond the body would wait for ever
+            stream, left = request.META["wsgi.input"], _MOST
+            while left > 0 and (block := stream.read(_BLOCK)):
+                left -= len(block)
+        return response
