@@ -62,7 +62,7 @@ def candidate_import(
         deployment = deployment_lock(model=model)
         if not elsewhere and not _is_current(candidate, deployment):
             raise _stale(candidate, deployment)
-        version, created = _version(candidate, published, actor, run)
+        version, created = _version(candidate, deployment, published, actor, run)
         ruling = policy_rule(version=version, recommendation=candidate.recommendation, deployment=deployment)
         if elsewhere and ruling and ruling.action == Decision.Action.APPROVE:
             ruling = None
@@ -92,22 +92,27 @@ def _stale(candidate: Candidate, deployment: Deployment) -> StaleRecommendation:
 
 
 def _version(
-    candidate: Candidate, published: Published | None, actor: Actor, run: RunClaim | None
+    candidate: Candidate, deployment: Deployment, published: Published | None, actor: Actor, run: RunClaim | None
 ) -> tuple[ModelVersion, bool]:
-    """The version of this triple, with what was learned of it now; a new one takes the server's number where free."""
-    learned: dict[str, Any] = {"recommendation": candidate.recommendation_text, "report": candidate.report}
+    """The version of this triple, with what was learned of it now; a new one takes the server's number where free.
+
+    The champion keeps the evidence that it went live on: compared with itself, it would only be "identical".
+    """
+    place: dict[str, Any] = {}
     if published is not None:
-        learned |= {
+        place = {
             "run_id": published.run_id,
             "tracking_version": published.version,
             "tracking_url": published.url,
         }
+    learned = place | {"recommendation": candidate.recommendation_text, "report": candidate.report}
     triple = {"model": candidate.model, "bundle_hash": candidate.bundle_hash, "data_hash": candidate.data_hash}
     version = ModelVersion.objects.filter(**triple).first()
     if version is not None:
-        for name, value in learned.items():
+        news = place if version.number == deployment.champion_version else learned
+        for name, value in news.items():
             setattr(version, name, value)
-        version.save(update_fields=list(learned))
+        version.save(update_fields=list(news))
         return version, False
     created = ModelVersion.objects.create(
         **triple,
@@ -157,7 +162,6 @@ def _apply(version: ModelVersion, ruling: Ruling, generation: int) -> Decision:
         reason=ruling.reason,
         before=generation,
         after=after,
-        evidence=ruling.evidence,
     )
 
 

@@ -1,10 +1,8 @@
 """Approve, reject, roll back, retire: guard, write, audit; permission, record and change in one transaction."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from django.db import transaction
 
+from ml_pipeline.canonical import canonical_json, sha256_hex
 from predictions.bundle_store import has_bundle
 from registry_ui.errors import ReasonRequired, WrongState
 from registry_ui.models import Decision, ModelVersion
@@ -113,7 +111,6 @@ def decision_record(
     reason: str,
     before: int,
     after: int,
-    evidence: Mapping[str, Any] | None = None,
 ) -> Decision:
     """The decision's row and its note for the mirror. The caller appends `decision_event` as the transaction's end."""
     decision = Decision.objects.create(
@@ -127,8 +124,7 @@ def decision_record(
         evidence={
             "bundle_hash": version.bundle_hash,
             "data_hash": version.data_hash,
-            "verdict": version.recommendation.get("verdict"),
-            **(evidence or {}),
+            "recommendation": version.recommendation,
         },
     )
     mirror_request(model=version.model, cause=str(decision))
@@ -136,6 +132,7 @@ def decision_record(
 
 
 def decision_event(decision: Decision) -> Event:
+    """The audit entry of a decision; the evidence stands in the decision's own row, sealed here by its hash."""
     return Event(
         actor=decision.actor,
         action=f"version.{decision.action}",
@@ -145,7 +142,7 @@ def decision_event(decision: Decision) -> Event:
             "decision": decision.pk,
             "reason": decision.reason,
             "generation": [decision.generation_before, decision.generation_after],
-            "evidence": decision.evidence,
+            "evidence_sha256": sha256_hex(canonical_json(decision.evidence)),
         },
     )
 

@@ -1,8 +1,6 @@
 """What a model's promotion policy says about an imported version, as a pure ruling that the import carries out."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from predictions.models import Deployment
 from registry_ui.models import Decision, ModelVersion
@@ -18,7 +16,6 @@ class Ruling:
     policy: str
     action: Decision.Action
     reason: str
-    evidence: Mapping[str, Any]
 
 
 def policy_rule(*, version: ModelVersion, recommendation: Recommendation, deployment: Deployment) -> Ruling | None:
@@ -36,19 +33,18 @@ def policy_rule(*, version: ModelVersion, recommendation: Recommendation, deploy
         for name, floor in sorted(promotion.floors.items())
         if (value := recommendation.metrics.get(name)) is None or value < floor
     ]
-    evidence = {"floors": dict(promotion.floors), "mode": promotion.mode, "verdict": recommendation.verdict}
     if missed:
         if version.status != _Status.WAITING:
             return None
-        return Ruling("floors", Decision.Action.REJECT, f"Below the floors: {'; '.join(missed)}.", evidence)
+        return Ruling("floors", Decision.Action.REJECT, f"Below the floors: {'; '.join(missed)}.")
     if deployment.generation == 0:
         reason = "The first version of this model passes its floors."
-        return Ruling("bootstrap", Decision.Action.APPROVE, reason, evidence)
+        return Ruling("bootstrap", Decision.Action.APPROVE, reason)
     if promotion.mode == "auto" and recommendation.verdict == "promote":
         reason = f"Promotion is automatic, and the candidate is better by {promotion.metric}."
-        return Ruling("auto", Decision.Action.APPROVE, reason, evidence)
+        return Ruling("auto", Decision.Action.APPROVE, reason)
     if version.status == _Status.REJECTED:
-        return Ruling("floors", Decision.Action.REOPEN, "It passes the floors that stand now.", evidence)
+        return Ruling("floors", Decision.Action.REOPEN, "It passes the floors that stand now.")
     return None
 
 

@@ -97,6 +97,7 @@ def test_the_same_triple_is_one_version_and_other_data_another(import_one: Impor
     first, again, other = import_one(), import_one(), import_one(data="b")
 
     assert (first.version, again.created) == (again.version, False)
+    assert again.version.recommendation["verdict"] == "first"  # the evidence that it went live on stays
     assert other.version.number == 2
     assert Decision.objects.count() == 1
 
