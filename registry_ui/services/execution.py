@@ -13,6 +13,7 @@ import structlog
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
+from django.db import DatabaseError
 
 from ml_pipeline.baseline import Champion, write_baseline
 from ml_pipeline.errors import CodesoftError, RunFailed
@@ -20,7 +21,7 @@ from ml_pipeline.running.job import JobResult, run_job
 from ml_pipeline.running.workspace import prepare_workspace
 from predictions.bundle_store import copy_bundle
 from registry_ui.errors import RunFenced, StaleRecommendation
-from registry_ui.models import ModelVersion
+from registry_ui.models import ModelVersion, PipelineRun
 from registry_ui.selectors import champion_get
 from registry_ui.services.access import Actor
 from registry_ui.services.candidates import Published, candidate_import
@@ -46,6 +47,7 @@ def run_execute(*, run_id: UUID, job: Job = run_job) -> ModelVersion | None:
     progress = _Progress(claim)
     workspace = Path(settings.WORKSPACES_DIR) / f"{claim.run_id}-{claim.attempt}"
     try:
+        _remove_abandoned(workspace.parent)
         with Heartbeat(claim) as heartbeat:
             return _trained(claim, workspace, job, progress, heartbeat)
     except RunFenced:
@@ -59,6 +61,15 @@ def run_execute(*, run_id: UUID, job: Job = run_job) -> ModelVersion | None:
     finally:
         shutil.rmtree(workspace, ignore_errors=True)
     return None
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove what killed attempts left on this machine: workspaces that no running attempt owns."""
+    running = PipelineRun.objects.filter(state=PipelineRun.State.RUNNING).values_list("pk", "attempt")
+    owned = {f"{run_id}-{attempt}" for run_id, attempt in running}
+    for workspace in folder.glob("*-*"):
+        if workspace.name not in owned:
+            shutil.rmtree(workspace, ignore_errors=True)
 
 
 def _trained(
@@ -131,7 +142,10 @@ def _told(error: CodesoftError) -> str:
 
 
 class _Progress:
-    """The row's stages and log tail: stages at once, lines at most once a second."""
+    """The row's stages and log tail: stages at once, lines at most once a second.
+
+    A database that is away costs a look at the progress, not the run: the heartbeat judges whether it may go on.
+    """
 
     def __init__(self, claim: RunClaim) -> None:
         self._claim = claim
@@ -154,4 +168,7 @@ class _Progress:
 
     def flush(self) -> None:
         self._written = monotonic()
-        run_progress(claim=self._claim, stages=self._stages, log=self.text)
+        try:
+            run_progress(claim=self._claim, stages=self._stages, log=self.text)
+        except DatabaseError as error:
+            _log.warning("progress_not_shown", run=str(self._claim.run_id), error=str(error))

@@ -185,6 +185,17 @@ def test_a_run_trains_imports_and_ends_with_its_version(requested: PipelineRun, 
 
 
 @committing
+def test_a_run_clears_away_what_a_killed_attempt_left_on_its_machine(
+    requested: PipelineRun, settings: Settings
+) -> None:
+    left = Path(settings.WORKSPACES_DIR) / f"{requested.pk}-0"
+    left.mkdir(parents=True)
+    run_execute(run_id=requested.pk, job=Training())
+
+    assert not left.exists()
+
+
+@committing
 def test_a_failed_run_says_why_and_frees_the_model(requested: PipelineRun, requester: Actor) -> None:
     def fails(*_: Any, **__: Any) -> JobResult:
         raise RunFailed("`dvc repro` ended with status 1.", details={"lines": ["contract broken"]})
