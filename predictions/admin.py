@@ -1,9 +1,10 @@
 """The serving tables in the admin: to look at. What serves is decided on the registry's pages."""
 
+import uuid
 from typing import ClassVar
 
 from django.contrib import admin
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
@@ -29,9 +30,21 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
 class PredictionAdmin(ReadOnlyAdmin):
     list_display: ClassVar = ["created_at", "model", "version", "label", "probability", "route", "entity_id", "caller"]
     list_filter: ClassVar = ["model", "version", "label", "route", "created_at"]
-    search_fields: ClassVar = ["=id", "=entity_id"]
-    search_help_text = "A prediction's id, or an entity's."
+    search_fields: ClassVar = ["id", "entity_id"]
+    search_help_text = "A prediction's whole id, or an entity's."
     ordering: ClassVar = ["-created_at"]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Prediction], search_term: str
+    ) -> tuple[QuerySet[Prediction], bool]:
+        """Whole values only: a search for parts of words would read the whole log."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        try:
+            return queryset.filter(pk=uuid.UUID(term)), False
+        except ValueError:
+            return queryset.filter(entity_id=term), False
 
 
 @admin.register(Deployment)
