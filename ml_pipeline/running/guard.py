@@ -4,7 +4,8 @@ Started in a session of its own with a pipe as standard input, it runs the comma
 whichever comes first: the command's end, or the pipe's end, which means that the worker is gone, however it died. Then
 the whole group is killed: `dvc` leaves its stage running when it is killed, and a stage may have children too.
 
-Run by path, without site-packages, because it must start in milliseconds: `python -I -S guard.py GRACE_SECONDS COMMAND …`.
+Run by path and without site-packages, because it must start in milliseconds:
+`python -I -S guard.py GRACE_SECONDS COMMAND …`.
 """
 
 import os

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ml_pipeline.environment import Environment
 from ml_pipeline.errors import RunFailed
 from ml_pipeline.paths import Artifacts
 from ml_pipeline.running.progress import StageEvent, parse_line
-from ml_pipeline.running.repro import reproduce, run_step
+from ml_pipeline.running.repro import reproduce, run_dvc, run_step
 from ml_pipeline.running.workspace import LOCK_FILE
 
 
@@ -77,7 +78,7 @@ def run_job(
     should_stop: Callable[[], bool] = lambda: False,
     on_stages: Callable[[list[dict[str, Any]]], None] = lambda _: None,
 ) -> JobResult:
-    """Reproduce and publish `model` in `workspace`. RunFailed carries the last lines of what failed."""
+    """Reproduce, push to the DVC remote if one is set, publish. RunFailed carries the last lines of what failed."""
     clock = StageClock()
 
     def watch(line: str) -> None:
@@ -85,11 +86,14 @@ def run_job(
             on_stages(clock.as_list())
         on_line(line)
 
+    remote = Environment.read().dvc_remote_url is not None
     try:
-        reproduce([model], folder=workspace, on_line=watch, should_stop=should_stop)
+        reproduce([model], folder=workspace, on_line=watch, should_stop=should_stop, pull=remote)
     finally:
         clock.close()
         on_stages(clock.as_list())
+    if remote:
+        run_dvc("push", folder=workspace, on_line=on_line, should_stop=should_stop)
     published = _publish(model, workspace, on_line, should_stop)
     return JobResult(
         artifacts_root=workspace / Artifacts(model).root,

@@ -31,7 +31,6 @@ def pipeline_environment() -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "PYTHONUNBUFFERED": "1",
-        "PYTHONHASHSEED": "0",
     }
 
 
@@ -41,13 +40,24 @@ def reproduce(
     folder: Path,
     on_line: Callable[[str], None],
     should_stop: Callable[[], bool] = lambda: False,
+    pull: bool = False,
 ) -> None:
-    """`dvc repro` for all stages of `models` in `folder`; RunFailed carries the last lines of its output."""
+    """`dvc repro` for all stages of `models` in `folder`; RunFailed carries the last lines of its output.
+
+    With `pull`, what an unchanged stage made is fetched from the remote instead of computed again.
+    """
     for model in models:
         load_spec(model, folder / "params.yaml")
         _ensure_baseline(folder / Artifacts(model).baseline)
     targets = [f"registration@{model}" for model in models]
-    run_step([sys.executable, "-m", "dvc", "repro", *targets], folder=folder, on_line=on_line, should_stop=should_stop)
+    run_dvc("repro", *(["--pull"] if pull else []), *targets, folder=folder, on_line=on_line, should_stop=should_stop)
+
+
+def run_dvc(
+    *arguments: str, folder: Path, on_line: Callable[[str], None], should_stop: Callable[[], bool] = lambda: False
+) -> None:
+    """One `dvc` command in `folder`; RunFailed with its last lines unless it succeeds."""
+    run_step([sys.executable, "-m", "dvc", *arguments], folder=folder, on_line=on_line, should_stop=should_stop)
 
 
 def run_step(

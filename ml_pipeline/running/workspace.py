@@ -32,8 +32,12 @@ def prepare_workspace(folder: Path, *, lock_entries: bytes | None, project: Path
 
 def _dvc_config() -> str:
     """`no_scm` is set here alone: the committed configuration keeps git, which `dvc metrics diff` needs."""
-    cache = Environment.read().var / "dvc" / "cache"
-    return (
-        "[core]\n    no_scm = true\n    analytics = false\n    check_update = false\n    autostage = false\n"
-        f"[cache]\n    dir = {cache}\n"
-    )
+    environment = Environment.read()
+    core = ["no_scm = true", "analytics = false", "check_update = false", "autostage = false"]
+    sections = {"core": core, "cache": [f"dir = {environment.var / 'dvc' / 'cache'}"]}
+    if environment.dvc_remote_url:
+        core.append("remote = storage")
+        sections["'remote \"storage\"'"] = [f"url = {environment.dvc_remote_url}"]
+        if environment.dvc_remote_endpoint:
+            sections["'remote \"storage\"'"].append(f"endpointurl = {environment.dvc_remote_endpoint}")
+    return "".join(f"[{name}]\n" + "".join(f"    {line}\n" for line in lines) for name, lines in sections.items())

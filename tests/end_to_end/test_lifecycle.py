@@ -36,7 +36,7 @@ def _decide(product, page, version: int, button: str, reason_label: str) -> None
         page.get_by_label("Password").fill(product.password("approver"))
         page.locator("button[type=submit]").click()
         page.goto(f"{product.url}/admin/registry_ui/modelversion/?model={MODEL}")
-    page.get_by_role("link", name=f"{MODEL} {version}").first.click()
+    page.get_by_role("link", name=re.compile(rf"^{MODEL}\s+version\s+{version}$")).first.click()
     page.get_by_label(reason_label).fill("Looked at the held-out metrics.")
     form = page.locator("form", has=page.get_by_label(reason_label))
     form.get_by_role("checkbox").check()
