@@ -137,6 +137,7 @@ class ServingProcess:
 
     def load_bundles(self) -> None:
         """Load what the snapshot wants and put it in place."""
+        self.update_age()  # here too: while the database hangs, the reading thread cannot tell
         if self._current is None:
             return
         if self._shelf.load_due(self._current.snapshot.bundles):

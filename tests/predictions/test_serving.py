@@ -105,6 +105,12 @@ def test_without_the_database_the_last_snapshot_goes_on_and_its_age_is_measured(
     assert metrics.SNAPSHOT_AGE._value.get() > 0
 
 
+def test_the_age_goes_on_growing_while_the_reading_thread_hangs(live: ServingProcess) -> None:
+    metrics.SNAPSHOT_AGE.set(0)
+    live.load_bundles()
+    assert metrics.SNAPSHOT_AGE._value.get() > 0
+
+
 def test_a_process_that_starts_without_the_database_boots_from_the_file(live: ServingProcess, settings: Any) -> None:
     fresh = another(live, settings.SERVING_DIR)
     with connection.execute_wrapper(refuse):
