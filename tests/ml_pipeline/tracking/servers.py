@@ -32,7 +32,7 @@ def running_mlflow(folder: Path, database: Path) -> Iterator[str]:
     command += ["--port", str(port), "--workers", "1", "--backend-store-uri", f"sqlite:///{database}"]
     command += ["--artifacts-destination", str(folder / "artifacts")]
     settings = {
-        "MLFLOW_AUTH_ADMIN_PASSWORD": PASSWORD,
+        "MLFLOW_AUTH_CONFIG_PATH": str(_auth_config(folder)),
         "MLFLOW_FLASK_SERVER_SECRET_KEY": "only-for-tests",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -47,6 +47,18 @@ def running_mlflow(folder: Path, database: Path) -> Iterator[str]:
         finally:
             os.killpg(server.pid, signal.SIGKILL)
             server.wait(10)
+
+
+def _auth_config(folder: Path) -> Path:
+    """MLflow's own settings with known credentials, checked once: a slow hash at each request would take minutes."""
+    path = folder / "basic_auth.ini"
+    path.write_text(
+        "[mlflow]\ndefault_permission = READ\n"
+        f"database_uri = sqlite:///{folder / 'basic_auth.db'}\n"
+        f"admin_username = {USERNAME}\nadmin_password = {PASSWORD}\n"
+        "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\nauth_cache_ttl_seconds = 600\n"
+    )
+    return path
 
 
 def _wait_for_health(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
