@@ -1,7 +1,8 @@
 """Settings for a laptop and for production, from the environment alone.
 
-`CODESOFT_ENV=laptop` (the default) needs nothing: state lives under `var/`, the forms are open, the secret key is random
-and made once. `CODESOFT_ENV=production` has no default for a secret, closes the forms behind a login and wants HTTPS.
+`CODESOFT_ENV=laptop` (the default) needs nothing: state lives under `var/`, the forms are open, the secret key is
+random and made once. `CODESOFT_ENV=production` has no default for a secret, closes the forms behind a login and wants
+HTTPS.
 """
 
 import os

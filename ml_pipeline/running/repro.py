@@ -1,7 +1,7 @@
 """The one module that starts `dvc`.
 
-`python -m ml_pipeline.running.repro [MODEL …]` reproduces the declared models in the current folder and publishes them;
-`make pipeline` calls it. `ml_pipeline.running.job` does the same in a workspace.
+`python -m ml_pipeline.running.repro [MODEL …]` reproduces the declared models in the current folder, publishes them, and
+writes the README's table of results when it was all of them; `make pipeline` calls it. `ml_pipeline.running.job` does the same in a workspace.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from ml_pipeline.environment import PROJECT_ROOT, Environment
 from ml_pipeline.errors import CodesoftError, RunFailed
 from ml_pipeline.params import declared_models, load_spec
 from ml_pipeline.paths import Artifacts
+from ml_pipeline.results_table import write_results
 from ml_pipeline.running.guarded import run_guarded
 
 _TAIL_LINES = 40
@@ -95,6 +96,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         reproduce(models, folder=PROJECT_ROOT, on_line=print)
         publish = [sys.executable, "-m", "ml_pipeline.tracking.publish", *models]
         run_step(publish, folder=PROJECT_ROOT, on_line=print)
+        if models == declared_models():
+            write_results(models, folder=PROJECT_ROOT, readme=PROJECT_ROOT / "README.md")
     except CodesoftError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -52,7 +52,7 @@ def reference(tmp_path_factory):
         return (workspace / LOCK_FILE).read_bytes()
 
 
-def test_a_second_run_from_scratch_gives_the_same_bytes_and_a_third_fetches_them_from_the_remote(reference, tmp_path, monkeypatch):
+def test_a_second_run_from_scratch_gives_the_same_bytes_and_a_third_fetches_them(reference, tmp_path, monkeypatch):
     monkeypatch.setenv("DVC_REMOTE_URL", str(tmp_path / "remote"))
     for machine, lock_entries in (("second", None), ("third", reference)):
         monkeypatch.setenv("VAR_DIR", str(tmp_path / machine / "var"))
