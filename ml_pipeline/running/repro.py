@@ -1,7 +1,8 @@
 """The one module that starts `dvc`.
 
-`python -m ml_pipeline.running.repro [MODEL …]` reproduces the declared models in the current folder, publishes them, and
-writes the README's table of results when it was all of them; `make pipeline` calls it. `ml_pipeline.running.job` does the same in a workspace.
+`python -m ml_pipeline.running.repro [MODEL …]`, which `make pipeline` calls, reproduces the declared models in the current
+folder, publishes them, and writes the README's table of results when it was all of them. `ml_pipeline.running.job` does
+the same in a workspace.
 """
 
 import argparse
