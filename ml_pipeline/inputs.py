@@ -6,7 +6,7 @@ A *row* maps each input's name to its value: `str`, `float`, `int`, `bool`, an a
 import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from ml_pipeline.errors import InvalidInputs
 from ml_pipeline.spec.inputs import (
@@ -22,6 +22,7 @@ from ml_pipeline.spec.inputs import (
 
 Value = str | float | int | bool | datetime | None
 Row = dict[str, Value]
+Ordered = TypeVar("Ordered", float, int, datetime)
 
 
 class Refused(ValueError):
@@ -168,7 +169,7 @@ def _string(value: object) -> str:
     return value
 
 
-def _within(value: Any, low: Any, high: Any) -> Any:
+def _within(value: Ordered, low: Ordered | None, high: Ordered | None) -> Ordered:
     if low is not None and value < low:
         raise Refused("out_of_range", f"{_plain(value)} is below the minimum {_plain(low)}.")
     if high is not None and value > high:

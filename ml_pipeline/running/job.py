@@ -1,7 +1,6 @@
 """One pipeline run of one model in a prepared workspace: reproduce, then publish; nothing outlives the caller."""
 
 import json
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from ml_pipeline.environment import Environment
 from ml_pipeline.errors import RunFailed
 from ml_pipeline.paths import Artifacts
 from ml_pipeline.running.progress import StageEvent, parse_line
-from ml_pipeline.running.repro import reproduce, run_dvc, run_step
+from ml_pipeline.running.repro import Steps, publish, reproduce
 from ml_pipeline.running.workspace import LOCK_FILE
 
 
@@ -74,49 +73,39 @@ def run_job(
     model: str,
     workspace: Path,
     *,
+    trigger: str,
     on_line: Callable[[str], None],
     should_stop: Callable[[], bool] = lambda: False,
     on_stages: Callable[[list[dict[str, Any]]], None] = lambda _: None,
 ) -> JobResult:
     """Reproduce, push to the DVC remote if one is set, publish. RunFailed carries the last lines of what failed."""
     clock = StageClock()
-
-    def watch(line: str) -> None:
-        if clock.read(line) is not None:
-            on_stages(clock.as_list())
-        on_line(line)
-
-    remote = Environment.read().dvc_remote_url is not None
-    try:
-        reproduce([model], folder=workspace, on_line=watch, should_stop=should_stop, pull=remote)
-    finally:
-        clock.close()
-        on_stages(clock.as_list())
-    if remote:
-        run_dvc("push", folder=workspace, on_line=on_line, should_stop=should_stop)
-    published = _publish(model, workspace, on_line, should_stop)
-    return JobResult(
-        artifacts_root=workspace / Artifacts(model).root,
-        published=published,
-        lock_entries=(workspace / LOCK_FILE).read_bytes(),
-        stages=clock.as_list(),
-    )
-
-
-def _publish(
-    model: str, workspace: Path, on_line: Callable[[str], None], should_stop: Callable[[], bool]
-) -> dict[str, Any]:
-    """The publish step in a process of its own (mlflow costs seconds and memory); it prints one JSON object."""
     answers: list[dict[str, Any]] = []
 
     def read(line: str) -> None:
         if line.startswith("{"):
             answers.append(json.loads(line))
-        else:
-            on_line(line)
+            return
+        if clock.read(line) is not None:
+            on_stages(clock.as_list())
+        on_line(line)
 
-    command = [sys.executable, "-m", "ml_pipeline.tracking.publish", model]
-    run_step(command, folder=workspace, on_line=read, should_stop=should_stop)
+    remote = Environment.read().dvc_remote_url is not None
+    steps = Steps(workspace, on_line=read, should_stop=should_stop, trigger=trigger)
+    try:
+        reproduce([model], steps, pull=remote)
+    finally:
+        clock.close()
+        on_stages(clock.as_list())
+    if remote:
+        steps.dvc("push")
+    answers.clear()
+    publish([model], steps)
     if not answers:
         raise RunFailed("The publish step named no version.")
-    return answers[-1]
+    return JobResult(
+        artifacts_root=workspace / Artifacts(model).root,
+        published=answers[-1],
+        lock_entries=(workspace / LOCK_FILE).read_bytes(),
+        stages=clock.as_list(),
+    )

@@ -82,6 +82,7 @@ def _trained(
         result = job(
             claim.model,
             workspace,
+            trigger=f"{claim.trigger} by {claim.requested_by}",
             on_line=progress.line,
             should_stop=heartbeat.lost,
             on_stages=progress.stages_changed,

@@ -18,7 +18,7 @@ _RUN = """
 import sys
 from pathlib import Path
 from ml_pipeline.running.job import run_job
-run_job(sys.argv[1], Path(sys.argv[2]), on_line=lambda line: print(line, flush=True))
+run_job(sys.argv[1], Path(sys.argv[2]), trigger="test", on_line=lambda line: print(line, flush=True))
 """
 
 
