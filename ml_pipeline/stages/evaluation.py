@@ -38,13 +38,9 @@ _PARAMETERS = ("target", "cleaning", "split", "features", "estimator", "decision
 
 
 def run(model: str) -> None:
-    """Assemble the bundle of MODEL, score the held-out rows through it, and publish the run."""
+    """Assemble the bundle of MODEL and score the held-out rows through it. Registration logs what it leaves to MLflow."""
     with single_threaded():
         evaluate(Artifacts(model), load_spec(model))
-    # mlflow costs seconds: nothing before this line needs it.
-    from ml_pipeline.tracking.publish import publish_run  # noqa: PLC0415
-
-    publish_run(Artifacts(model))
 
 
 def evaluate(files: Artifacts, spec: ModelSpec) -> None:

@@ -121,5 +121,5 @@ def test_a_baseline_is_read_as_written_and_names_relative_places() -> None:
 def test_a_broken_baseline_is_an_error_that_says_how_to_write_it() -> None:
     ARTIFACTS.baseline.parent.mkdir(exist_ok=True)
     ARTIFACTS.baseline.write_text('{"champion": {"version": 1}}')
-    with pytest.raises(InvalidBundle, match=r"python -m ml_pipeline\.baseline"):
+    with pytest.raises(InvalidBundle, match=r"python -m ml_pipeline\.tracking\.baseline"):
         read_baseline(ARTIFACTS.baseline)

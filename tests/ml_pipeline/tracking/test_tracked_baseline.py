@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ml_pipeline import baseline
+from ml_pipeline.tracking import baseline
 from ml_pipeline.baseline import Champion, read_baseline
 from ml_pipeline.paths import Artifacts
 from ml_pipeline.tracking.mirror import set_alias
