@@ -74,6 +74,7 @@ LABEL org.opencontainers.image.title="Codesoft MLOps, worker" \
       org.opencontainers.image.revision="${GIT_COMMIT}"
 USER 10001:10001
 VOLUME /var/lib/codesoft
+EXPOSE 9401
 STOPSIGNAL SIGTERM
 # No HEALTHCHECK: asking a worker costs a whole Python start, and a worker at its task answers late. Queued runs that
 # nobody takes raise CodesoftRunWaiting instead.

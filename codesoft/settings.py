@@ -132,7 +132,8 @@ DATETIME_FORMAT = "Y-m-d H:i:s"
 USE_TZ = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = env.path("STATIC_ROOT", str(BASE_DIR / "staticfiles"))
+# Files are collected for production alone. Elsewhere they come from the finders, and WhiteNoise would miss the folder.
+STATIC_ROOT = env.str("STATIC_ROOT", str(BASE_DIR / "staticfiles") if PRODUCTION else "") or None
 WHITENOISE_USE_FINDERS = not PRODUCTION
 _STATIC_BACKEND = (
     "whitenoise.storage.CompressedManifestStaticFilesStorage"
@@ -195,6 +196,10 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = PREDICTION_BODY_LIMIT
 WORKSPACES_DIR = VAR_DIR / "workspaces"
 RUN_LEASE_SECONDS = env.int("RUN_LEASE_SECONDS", 60)
 RUN_MAX_ATTEMPTS = 3
+
+# The dispatcher's `/metrics`; 0 serves none. Web has its own (codesoft/gunicorn.py).
+HOST_ADDRESS = env.str("HOST_ADDRESS", "") or ("0.0.0.0" if PRODUCTION else "127.0.0.1")  # noqa: S104 - in a container
+DISPATCHER_METRICS_PORT = int(env.str("DISPATCHER_METRICS_PORT", "") or 0)
 
 # Celery: Redis, or kombu's filesystem transport, which needs no server and is the same on every machine.
 _BROKER_DIR = VAR_DIR / "broker"

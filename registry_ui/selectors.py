@@ -5,12 +5,12 @@ from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from ml_pipeline.errors import UnknownModel
 from predictions.models import Deployment, Generation
 from registry_ui.errors import UnknownRun, UnknownVersion
-from registry_ui.models import Decision, ModelVersion, PipelineRun
+from registry_ui.models import Decision, ModelVersion, OutboxEntry, PipelineRun
 
 _MEANWHILE_LIMIT = 10
 
@@ -107,6 +107,19 @@ def happened_since(*, model: str, generation: int) -> list[dict[str, Any]]:
 def active_run(*, model: str) -> PipelineRun | None:
     states = [PipelineRun.State.QUEUED, PipelineRun.State.RUNNING]
     return PipelineRun.objects.filter(model=model, state__in=states).first()
+
+
+def run_counts() -> dict[tuple[str, str], int]:
+    """(model, state) → how many runs: every known model with every state, zero included."""
+    models = Deployment.objects.order_by("model").values_list("model", flat=True)
+    counts = {(model, state): 0 for model in models for state in PipelineRun.State.values}
+    counted = PipelineRun.objects.order_by().values_list("model", "state").annotate(Count("pk"))
+    return counts | {(model, state): count for model, state, count in counted if (model, state) in counts}
+
+
+def outbox_pending() -> int:
+    """How many entries are not yet mirrored."""
+    return OutboxEntry.objects.filter(done_at__isnull=True).count()
 
 
 def models_overview() -> list[ModelOverview]:

@@ -4,6 +4,8 @@ import fcntl
 import os
 import shutil
 import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -37,7 +39,49 @@ def check_state_folder(folder: Path) -> None:
         )
 
 
-def check_port(port: int, variable: str) -> None:
+@dataclass(frozen=True)
+class Ports:
+    """Where the product listens: one port a variable."""
+
+    web: int
+    web_metrics: int
+    dispatcher_metrics: int
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> "Ports":
+        """From the environment, with a default each; CannotStart names what is no port."""
+        web = _port(environment, "PORT", 8000)
+        web_metrics = _port(environment, "METRICS_PORT", 9400)
+        return cls(web, web_metrics, _port(environment, "DISPATCHER_METRICS_PORT", web_metrics + 1))
+
+    def as_environment(self) -> dict[str, str]:
+        return {
+            "PORT": str(self.web),
+            "METRICS_PORT": str(self.web_metrics),
+            "DISPATCHER_METRICS_PORT": str(self.dispatcher_metrics),
+        }
+
+
+def _port(environment: Mapping[str, str], variable: str, default: int) -> int:
+    text = environment.get(variable) or str(default)
+    if not text.isdecimal() or not 0 < int(text) < 2**16:
+        raise CannotStart(f"{variable} is {text!r}.", advice=f"Set {variable} to a number from 1 to 65535.")
+    return int(text)
+
+
+def check_ports(ports: Ports) -> None:
+    """Each port is named once and free."""
+    named: dict[str, str] = {}
+    for variable, port in ports.as_environment().items():
+        if port in named:
+            raise CannotStart(
+                f"{named[port]} and {variable} are both {port}.", advice=f"Set {variable} to another port."
+            )
+        named[port] = variable
+        _check_port(int(port), variable)
+
+
+def _check_port(port: int, variable: str) -> None:
     """Nobody listens on the port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -10,16 +10,19 @@ from predictions.models import Deployment
 _READ_TOKEN = 'import json, sys; print(json.load(open(sys.argv[1]))["token"])'  # noqa: S105 - code, not a secret
 
 
-def welcome(access: dict[str, Any], *, first_time: bool, access_file: str, log_folder: str, metrics_port: int) -> str:
-    """The closing text of `make run`. Passwords and token are shown the first time only."""
+def welcome(
+    access: dict[str, Any], *, first_time: bool, access_file: str, log_folder: str, metrics_ports: tuple[int, int]
+) -> str:
+    """The closing text of `make run`. Passwords and token are shown the first time only. Ports: web, dispatcher."""
     url = access["url"]
+    web, dispatcher = (f"http://127.0.0.1:{port}/metrics" for port in metrics_ports)
     lines = [
         "",
         "Codesoft MLOps is running. Ctrl-C stops everything.",
         f"  Forms     {url}/",
         f"  Registry  {url}/admin/",
         f"  API       {url}/api/v1/docs",
-        f"  Metrics   http://127.0.0.1:{metrics_port}/metrics",
+        f"  Metrics   {web} (web), {dispatcher} (registry)",
         f"  Logs      {log_folder}",
         "",
     ]

@@ -32,6 +32,7 @@ class Product:
     var: Path
     port: int = field(default_factory=free_port)
     metrics_port: int = field(default_factory=free_port)
+    dispatcher_metrics_port: int = field(default_factory=free_port)
     output: list[str] = field(default_factory=list)
     _process: subprocess.Popen | None = None
 
@@ -65,7 +66,12 @@ class Product:
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "REDIS", "MONGODB"))
         }
-        own = {"VAR_DIR": str(self.var), "PORT": str(self.port), "METRICS_PORT": str(self.metrics_port)}
+        own = {
+            "VAR_DIR": str(self.var),
+            "PORT": str(self.port),
+            "METRICS_PORT": str(self.metrics_port),
+            "DISPATCHER_METRICS_PORT": str(self.dispatcher_metrics_port),
+        }
         return inherited | own | more
 
     @property

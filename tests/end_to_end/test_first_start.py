@@ -3,6 +3,7 @@
 import re
 import stat
 import subprocess
+import urllib.request
 
 import pytest
 
@@ -28,6 +29,14 @@ def test_each_printed_request_can_be_pasted_and_answers_with_a_label(product):
         answered[model] = re.search(r'"label":"(\w+)"', answer)[1]
     assert answered.keys() == LABELS.keys()
     assert all(label in LABELS[model] for model, label in answered.items())
+
+
+def test_both_printed_metrics_addresses_tell_of_every_model(product):
+    web, registry = re.findall(r"http://\S+/metrics", product.printed)
+    for address, metric in ((web, "codesoft_live_version"), (registry, "codesoft_pipeline_runs")):
+        with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310 - our own address
+            text = answer.read().decode()
+        assert set(re.findall(rf'^{metric}{{model="(\w+)"', text, re.MULTILINE)) == set(LABELS), metric
 
 
 def test_access_is_kept_where_only_the_owner_reads_it(product):

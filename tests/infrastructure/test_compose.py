@@ -49,11 +49,18 @@ def test_a_process_is_started_by_the_same_command_as_in_the_cluster(name: str) -
     assert SERVICES[name]["command"] == container_of(manifest)["command"]
 
 
-def test_prometheus_scrapes_the_port_that_web_exposes_under_the_name_that_the_rules_know() -> None:
-    jobs = {job["job_name"]: job for job in load_yaml(ROOT / "k8s/monitoring/prometheus.yaml")["scrape_configs"]}
-    (target,) = jobs["codesoft-web"]["static_configs"][0]["targets"]
+@pytest.mark.parametrize("job", ["codesoft-web", "codesoft-dispatcher"])
+def test_prometheus_scrapes_the_port_that_the_image_exposes_under_the_name_that_the_rules_know(job: str) -> None:
+    jobs = {item["job_name"]: item for item in load_yaml(ROOT / "k8s/monitoring/prometheus.yaml")["scrape_configs"]}
+    (target,) = jobs[job]["static_configs"][0]["targets"]
     service, port = target.split(":")
-    assert service in SERVICES
-    exposed = re.search(r"^EXPOSE (.+)$", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
-    assert exposed
-    assert port in exposed[1].split()
+    _, *stages = re.split(r"^FROM .* AS ([\w-]+)$", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
+    stage = dict(zip(stages[::2], stages[1::2], strict=True))[SERVICES[service]["build"]["target"]]
+    assert port in re.findall(r"^EXPOSE (.+)$", stage, flags=re.MULTILINE)[0].split()
+    assert f'job="{job}"' in (ROOT / "k8s/monitoring/rules.yaml").read_text()
+
+
+def test_the_dispatcher_is_told_the_port_that_prometheus_scrapes() -> None:
+    jobs = {item["job_name"]: item for item in load_yaml(ROOT / "k8s/monitoring/prometheus.yaml")["scrape_configs"]}
+    port = SERVICES["dispatcher"]["environment"]["DISPATCHER_METRICS_PORT"]
+    assert jobs["codesoft-dispatcher"]["static_configs"][0]["targets"] == [f"dispatcher:{port}"]

@@ -39,13 +39,17 @@ def test_every_selector_finds_exactly_one_deployment() -> None:
 
 
 def test_network_policies_open_only_ports_and_pods_that_exist() -> None:
-    ports = {port["name"] for port in container_of(deployment("codesoft-web"))["ports"]}
+    exposed = {
+        (name_of(item), port["name"]) for item in of_kind("Deployment") for port in container_of(item).get("ports", [])
+    }
     opened = set()
     for policy in of_kind("NetworkPolicy"):
         selector = policy["spec"]["podSelector"].get("matchLabels", {})
-        assert any(labels_match(selector, item) for item in of_kind("Deployment"))
-        opened |= {port["port"] for rule in policy["spec"].get("ingress", []) for port in rule["ports"]}
-    assert opened == ports
+        pods = [name_of(item) for item in of_kind("Deployment") if labels_match(selector, item)]
+        assert pods
+        ports = [port["port"] for rule in policy["spec"].get("ingress", []) for port in rule["ports"]]
+        opened |= {(pod, port) for pod in pods for port in ports}
+    assert opened == exposed
 
 
 def test_services_ingress_and_probes_point_at_named_container_ports() -> None:
@@ -58,6 +62,15 @@ def test_services_ingress_and_probes_point_at_named_container_ports() -> None:
     assert backend["port"]["name"] in {port["name"] for port in service["spec"]["ports"]}
     settings = settings_map()
     assert ports == {"http": int(settings["PORT"]), "metrics": int(settings["METRICS_PORT"])}
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"), [("codesoft-web", "METRICS_PORT"), ("codesoft-dispatcher", "DISPATCHER_METRICS_PORT")]
+)
+def test_prometheus_is_told_the_port_that_the_process_is_told(name: str, variable: str) -> None:
+    ports = {port["name"]: port["containerPort"] for port in container_of(deployment(name))["ports"]}
+    annotations = deployment(name)["spec"]["template"]["metadata"]["annotations"]
+    assert settings_map()[variable] == str(ports["metrics"]) == annotations["prometheus.io/port"]
 
 
 def settings_map() -> dict[str, str]:

@@ -20,8 +20,6 @@ FOREIGN_METRICS = {
     "up",
 }
 
-# Rows of the registry that web tells on its metrics port. Remove a name here once `declared_metrics` finds it.
-REGISTRY_METRICS = {"codesoft_outbox_pending", "codesoft_pipeline_runs"}
 METRIC = re.compile(r"(?<![\w:])(?:codesoft|django)_\w+")
 
 
@@ -55,7 +53,7 @@ def queries() -> list[str]:
 def test_every_metric_in_rules_and_dashboard_is_one_that_the_application_has() -> None:
     used = {name for query in queries() for name in METRIC.findall(query)}
     assert used
-    assert used <= declared_metrics() | FOREIGN_METRICS | REGISTRY_METRICS
+    assert used <= declared_metrics() | FOREIGN_METRICS
 
 
 def test_every_recorded_series_in_use_is_recorded() -> None:

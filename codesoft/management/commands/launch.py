@@ -20,7 +20,7 @@ from django.db.migrations.executor import MigrationExecutor
 from codesoft.celery import make_broker_folders
 from codesoft.launch.access import ensure_access
 from codesoft.launch.bootstrap import models_without_version, train_first_versions
-from codesoft.launch.checks import CannotStart, check_port, check_state_folder, lock_state_folder
+from codesoft.launch.checks import CannotStart, Ports, check_ports, check_state_folder, lock_state_folder
 from codesoft.launch.processes import Supervisor, process_commands
 from codesoft.launch.welcome import welcome
 from ml_pipeline.errors import CodesoftError
@@ -36,26 +36,23 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, _interrupt)
         logging.getLogger().setLevel(logging.WARNING)  # the terminal shows progress; each process has a log file
         try:
-            self._launch(int(os.environ.get("PORT") or 8000), int(os.environ.get("METRICS_PORT") or 9400))
-        except ValueError as error:
-            raise CommandError(f"PORT and METRICS_PORT are numbers: {error}") from error
+            self._launch(Ports.read(os.environ))
         except (CodesoftError, DatabaseError) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             self.stdout.write("Stopped before everything was ready.")
             sys.exit(130)
 
-    def _launch(self, port: int, metrics_port: int) -> None:
+    def _launch(self, ports: Ports) -> None:
         check_state_folder(settings.VAR_DIR)
-        check_port(port, "PORT")
-        check_port(metrics_port, "METRICS_PORT")
+        check_ports(ports)
         with lock_state_folder(settings.VAR_DIR):
             self._migrate()
             make_broker_folders()
             access_file = settings.VAR_DIR / "access.json"
-            access, first_time = ensure_access(access_file, f"http://127.0.0.1:{port}")
+            access, first_time = ensure_access(access_file, f"http://127.0.0.1:{ports.web}")
             train_first_versions(models_without_version())
-            supervisor = Supervisor(settings.VAR_DIR / "log", settings.BASE_DIR, _environment(port, metrics_port))
+            supervisor = Supervisor(settings.VAR_DIR / "log", settings.BASE_DIR, _environment(ports))
             connection.close()
             try:
                 supervisor.start(process_commands())
@@ -66,7 +63,7 @@ class Command(BaseCommand):
                         first_time=first_time,
                         access_file=str(access_file),
                         log_folder=str(supervisor.log_folder),
-                        metrics_port=metrics_port,
+                        metrics_ports=(ports.web_metrics, ports.dispatcher_metrics),
                     )
                 )
                 self.stdout.flush()
@@ -84,10 +81,10 @@ class Command(BaseCommand):
             call_command("migrate", verbosity=0, interactive=False)
 
 
-def _environment(port: int, metrics_port: int) -> dict[str, str]:
-    return os.environ | {
-        "PORT": str(port),
-        "METRICS_PORT": str(metrics_port),
+def _environment(ports: Ports) -> dict[str, str]:
+    return {
+        **os.environ,
+        **ports.as_environment(),
         "VAR_DIR": str(settings.VAR_DIR),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "OMP_NUM_THREADS": "1",

@@ -1,0 +1,148 @@
+"""What the registry tells Prometheus: from rows to text, and over HTTP from the command that serves it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from ml_pipeline.environment import PROJECT_ROOT
+from registry_ui.metrics import RegistryCollector, registry_metrics
+from registry_ui.models import OutboxEntry, PipelineRun
+from registry_ui.services.deployments import deployment_ensure
+from tests.processes import wait_until
+
+STATES = {"queued", "running", "succeeded", "failed", "cancelled", "lost"}
+Told = dict[tuple[str, ...], float]
+
+
+@contextmanager
+def dispatcher(folder: Path, database: str) -> Iterator[str]:
+    """The real command on a free port; the address of its metrics."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("DJANGO_SETTINGS_MODULE", "REDIS_URL")
+    }
+    environment |= {"VAR_DIR": str(folder), "DATABASE_URL": database, "DISPATCHER_METRICS_PORT": str(port)}
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "dispatch_runs"],
+            cwd=PROJECT_ROOT, env=environment, stdout=log, stderr=log,
+        )  # fmt: skip
+    try:
+        assert wait_until(lambda: listens(port) or process.poll() is not None, 60)
+        yield f"http://127.0.0.1:{port}/metrics"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0, (folder / "log").read_text()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def scraped(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=9) as answer:  # noqa: S310 - our own address
+        return str(answer.read().decode())
+
+
+def told(text: str) -> Told:
+    """(name, label values in the order of their names) → value."""
+    return {
+        (sample.name, *(sample.labels[label] for label in sorted(sample.labels))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def exposition(collector: RegistryCollector) -> str:
+    registry = CollectorRegistry()
+    registry.register(collector)
+    return generate_latest(registry).decode()
+
+
+def add_rows() -> None:
+    """Two models; failed runs and a cancelled one of the first; one entry of two mirrored."""
+    now = timezone.now()
+    for model in ("fruit", "bread"):
+        deployment_ensure(model=model)
+    for state in ("failed", "failed", "cancelled"):
+        PipelineRun.objects.create(model="fruit", trigger="manual", requested_by="rui", due_at=now, state=state)
+    OutboxEntry.objects.create(model="fruit", cause="approve", next_try_at=now)
+    OutboxEntry.objects.create(model="fruit", cause="approve", next_try_at=now, done_at=now)
+
+
+def runs_of(model: str, told: Told) -> dict[str, float]:
+    return {key[2]: value for key, value in told.items() if key[:2] == ("codesoft_pipeline_runs", model)}
+
+
+@pytest.mark.django_db
+def test_every_known_model_has_every_state_and_no_other_series_exists() -> None:
+    add_rows()
+    PipelineRun.objects.create(model="forgotten", trigger="manual", requested_by="rui", due_at=timezone.now())
+
+    families = registry_metrics()
+
+    told_now = told(exposition(RegistryCollector(read=lambda: families)))
+    assert runs_of("fruit", told_now) == dict.fromkeys(STATES, 0) | {"failed": 2, "cancelled": 1}
+    assert runs_of("bread", told_now) == dict.fromkeys(STATES, 0)
+    assert told_now[("codesoft_outbox_pending",)] == 1
+    assert len(told_now) == 2 * len(STATES) + 1
+
+
+def test_a_database_that_hangs_holds_one_thread_and_no_scrape() -> None:
+    released, started = Event(), []
+
+    def hang() -> list:
+        started.append(True)
+        released.wait(30)
+        return []
+
+    collector = RegistryCollector(read=hang, patience=0.05)
+    assert [exposition(collector), exposition(collector)] == ["", ""]
+    assert len(started) == 1
+
+    released.set()
+    assert wait_until(lambda: exposition(collector) == "" and len(started) > 1, 5)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_dispatcher_tells_each_scrape_what_the_rows_are_then(tmp_path: Path) -> None:
+    add_rows()
+    with dispatcher(tmp_path, f"sqlite:///{connection.settings_dict['NAME']}") as url:
+        before = told(scraped(url))
+        PipelineRun.objects.filter(state="cancelled").update(state="lost")
+        OutboxEntry.objects.update(done_at=timezone.now())
+        after = told(scraped(url))
+
+    assert runs_of("fruit", before) == dict.fromkeys(STATES, 0) | {"failed": 2, "cancelled": 1}
+    assert before[("codesoft_outbox_pending",)] == 1
+    assert runs_of("fruit", after) == dict.fromkeys(STATES, 0) | {"failed": 2, "lost": 1}
+    assert after[("codesoft_outbox_pending",)] == 0
+
+
+def test_a_silent_database_ends_neither_the_dispatcher_nor_a_scrape(tmp_path: Path) -> None:
+    """A listening port that never says a word, where PostgreSQL should be."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"postgres://codesoft:secret@127.0.0.1:{silent.getsockname()[1]}/codesoft"
+        with dispatcher(tmp_path, address) as url:
+            assert scraped(url) == ""
+            log = tmp_path / "log"
+            assert wait_until(lambda: {"metrics_not_read", "dispatch_failed"} <= set(log.read_text().split()), 15)
+    assert "secret" not in log.read_text()
