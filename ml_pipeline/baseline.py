@@ -1,7 +1,7 @@
 """`baseline/<model>.json`: the champion that a run compares its candidate with, written before the run.
 
-Whoever knows what serves writes it (`verified`). Without Django, `ml_pipeline.tracking.baseline` writes what the tracking
-server's alias `champion` names: a claim, hence not verified.
+Whoever knows what serves writes it (`verified`). Without Django, `ml_pipeline.tracking.baseline` writes what the
+tracking server's alias `champion` names: a claim, hence not verified.
 """
 
 import json
@@ -13,7 +13,6 @@ from ml_pipeline.bundle.files import MANIFEST_FILE, MODEL_FILE
 from ml_pipeline.canonical import readable_json, write_bytes
 from ml_pipeline.errors import InvalidBundle
 from ml_pipeline.paths import Artifacts
-
 
 
 @dataclass(frozen=True)
@@ -59,5 +58,6 @@ def read_baseline(path: Path) -> Champion | None:
         return None
     except (ValueError, KeyError, TypeError) as error:
         raise InvalidBundle(
-            f"{path} is no baseline: {error!r}.", advice="Write it again with `python -m ml_pipeline.tracking.baseline MODEL`."
+            f"{path} is no baseline: {error!r}.",
+            advice="Write it again with `python -m ml_pipeline.tracking.baseline MODEL`.",
         ) from error

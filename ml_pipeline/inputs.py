@@ -1,6 +1,7 @@
-"""Inputs of a prediction, from outside values to checked ones: one validation for API, form, command and golden samples.
+"""Inputs of a prediction, from outside values to checked ones: one validation for API, form and golden samples.
 
-A *row* maps each input's name to its value: `str`, `float`, `int`, `bool`, an aware UTC `datetime`, or None for missing.
+A *row* maps each input's name to its value: `str`, `float`, `int`, `bool`, an aware UTC `datetime`, or None if it is
+missing.
 """
 
 import math
@@ -130,7 +131,7 @@ def _integer(field: IntegerInput, value: object) -> int:
     return _within(value, field.minimum, field.maximum)
 
 
-def _boolean(field: BooleanInput, value: object) -> bool:
+def _boolean(_field: BooleanInput, value: object) -> bool:
     if not isinstance(value, bool):
         raise Refused("wrong_type", "true or false is needed, without quotes.")
     return value

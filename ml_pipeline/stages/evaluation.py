@@ -38,7 +38,7 @@ _PARAMETERS = ("target", "cleaning", "split", "features", "estimator", "decision
 
 
 def run(model: str) -> None:
-    """Assemble the bundle of MODEL and score the held-out rows through it. Registration logs what it leaves to MLflow."""
+    """Assemble the bundle of MODEL and score the held-out rows through it. Registration logs what this leaves."""
     with single_threaded():
         evaluate(Artifacts(model), load_spec(model))
 

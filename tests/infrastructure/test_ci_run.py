@@ -13,7 +13,8 @@ from tests.infrastructure.files import ROOT
 MAKEFILE = """
 test:
 \t@env | grep -E '^TEST_(REDIS|POSTGRES)_URL=' > addresses
-\t@PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 {python} -m pytest -q -ra -p no:cacheprovider -c /dev/null --rootdir . test_sample.py {ending}
+\t@PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 {python} -m pytest -q -ra -p no:cacheprovider -c /dev/null --rootdir . \\
+\ttest_sample.py {ending}
 lint:
 \t@{lint}
 """

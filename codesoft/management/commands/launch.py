@@ -33,7 +33,9 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        signal.signal(signal.SIGTERM, _interrupt)
+        # SIGINT too: a shell that starts a command in the background has it ignored.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _interrupt)
         logging.getLogger().setLevel(logging.WARNING)  # the terminal shows progress; each process has a log file
         try:
             self._launch(Ports.read(os.environ))

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from ml_pipeline.tracking import baseline
 from ml_pipeline.baseline import Champion, read_baseline
 from ml_pipeline.paths import Artifacts
+from ml_pipeline.tracking import baseline
 from ml_pipeline.tracking.mirror import set_alias
 from ml_pipeline.tracking.publish import publish_version
 from tests.ml_pipeline.tracking.evaluated import MODEL, write_evaluation
