@@ -49,14 +49,14 @@ class Steps:
             self.on_line(line)
 
         status = run_guarded(
-            command, cwd=self.folder, env=self._environment(), on_line=remember, should_stop=self.should_stop
+            command, cwd=self.folder, env=self.environment(), on_line=remember, should_stop=self.should_stop
         )
         if status != 0:
             name = " ".join(command[1:4])
             raise RunFailed(f"`{name}` ended with status {status}.", details={"status": status, "lines": tail})
 
-    def _environment(self) -> dict[str, str]:
-        """This interpreter first, no telemetry, one thread for equal bytes."""
+    def environment(self) -> dict[str, str]:
+        """The variables of every command: this interpreter first, no telemetry, one thread for equal bytes."""
         var = Environment.read().var
         return os.environ | {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from ml_pipeline.running.repro import pipeline_environment
+from ml_pipeline.running.repro import Steps
 from tests.ml_pipeline.test_dvc_wiring import KEY, STAGES, outs
 from tests.project_copy import copy_project
 
@@ -33,7 +33,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def dvc(folder: Path, *command: str) -> str:
-    environment = pipeline_environment() | {
+    environment = Steps(folder, on_line=print).environment() | {
         "VAR_DIR": str(folder / "var"),
         "DVC_SITE_CACHE_DIR": str(folder / "var" / "dvc" / "site"),
         "GIT_CEILING_DIRECTORIES": os.fspath(folder.parent),
