@@ -15,12 +15,15 @@ _GRACE_SECONDS = 10.0
 _LOUD = ("[error", "[critical", "ERROR", "CRITICAL", "Traceback")
 
 
-def process_commands() -> dict[str, list[str]]:
+def web_process() -> dict[str, list[str]]:
+    return {"web": [sys.executable, "-m", "gunicorn", "codesoft.wsgi:application", "-c", "codesoft/gunicorn.py"]}
+
+
+def background_processes() -> dict[str, list[str]]:
     """Name → command. Two workers everywhere: a long run must not hold up the short tasks."""
     celery = [sys.executable, "-m", "celery", "-A", "codesoft.celery", "--quiet"]
     worker = [*celery, "worker", "-c", "1", "--without-gossip", "--without-mingle"]
     return {
-        "web": [sys.executable, "-m", "gunicorn", "codesoft.wsgi:application", "-c", "codesoft/gunicorn.py"],
         "runs": [*worker, "-Q", "runs", "-n", "runs@%h", "--prefetch-multiplier", "1"],
         "default": [*worker, "-Q", "default", "-n", "default@%h"],
         "beat": [*celery, "beat"],

@@ -9,8 +9,16 @@ from tests.project_copy import add_wine, copy_project
 CHROMIUM = os.environ.get("TEST_CHROMIUM", "")
 
 
+@pytest.fixture
+def product(first_started):
+    """The product, serving: a test that stopped it leaves it to the next one to start."""
+    if not first_started.is_running:
+        first_started.start()
+    return first_started
+
+
 @pytest.fixture(scope="session")
-def product(tmp_path_factory):
+def first_started(tmp_path_factory):
     """A product with the three bundled models and a fourth, declared in a block, trained from nothing."""
     folder = tmp_path_factory.mktemp("product")
     project = copy_project(folder / "project")

@@ -75,6 +75,10 @@ class Product:
         return inherited | own | more
 
     @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
     def is_serving(self) -> bool:
         return any("is running" in line for line in self.output)
 

@@ -21,7 +21,7 @@ from codesoft.celery import make_broker_folders
 from codesoft.launch.access import ensure_access
 from codesoft.launch.bootstrap import models_without_version, train_first_versions
 from codesoft.launch.checks import CannotStart, Ports, check_ports, check_state_folder, lock_state_folder
-from codesoft.launch.processes import Supervisor, process_commands
+from codesoft.launch.processes import Supervisor, background_processes, web_process
 from codesoft.launch.welcome import welcome
 from ml_pipeline.errors import CodesoftError
 
@@ -57,8 +57,11 @@ class Command(BaseCommand):
             supervisor = Supervisor(settings.VAR_DIR / "log", settings.BASE_DIR, _environment(ports))
             connection.close()
             try:
-                supervisor.start(process_commands())
+                supervisor.start(web_process())
                 _wait_until_ready(supervisor, access["url"])
+                supervisor.start(
+                    background_processes()
+                )  # later, or they would share the processors with the web's start
                 self.stdout.write(
                     welcome(
                         access,
