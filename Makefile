@@ -34,6 +34,8 @@ pipeline: $(VENV)/.run  ## a developer's training: dvc repro in this checkout, t
 	$(BIN)/python -m ml_pipeline.running.repro $(MODEL)
 
 experiment: $(VENV)/.run  ## search model families: make experiment MODEL=spam [TRIALS=30]
+	@test -n "$(MODEL)" || { echo "Name a model: make experiment MODEL=spam"; exit 2; }
+	$(BIN)/dvc repro --quiet preprocessing@$(MODEL)
 	$(BIN)/python -m ml_pipeline.experiment $(MODEL) $(if $(TRIALS),--trials $(TRIALS))
 
 lock: $(VENV)/.run  ## resolve pyproject.toml's ranges into the hashed, universal requirements files
