@@ -1,5 +1,6 @@
-"""Looking at real processes: which run for a state folder, and whether they are gone."""
+"""Looking at real processes and ports: which run for a state folder, whether they are gone, what is free."""
 
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,3 +49,10 @@ def wait_until(condition, seconds: float, interval: float = 0.05):
     while not (value := condition()) and time.monotonic() < deadline:
         time.sleep(interval)
     return value
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 on which nobody listens now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

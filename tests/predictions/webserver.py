@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ml_pipeline.environment import PROJECT_ROOT
+from tests.processes import free_port
 
 
 class WebServer:
@@ -101,12 +101,6 @@ def wait_for(condition: Callable[[], Any], seconds: float, log: Path | None = No
             raise AssertionError(f"Not within {seconds} s. {shown}")
         time.sleep(0.02)
     return time.monotonic() - started
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _parsed(body: bytes) -> Any:

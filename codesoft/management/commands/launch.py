@@ -59,9 +59,8 @@ class Command(BaseCommand):
             try:
                 supervisor.start(web_process())
                 _wait_until_ready(supervisor, access["url"])
-                supervisor.start(
-                    background_processes()
-                )  # later, or they would share the processors with the web's start
+                # Only now: side by side they would slow down the web process, which somebody waits for.
+                supervisor.start(background_processes())
                 self.stdout.write(
                     welcome(
                         access,

@@ -4,9 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from ml_pipeline.sources.loading import load_snapshots
 from ml_pipeline.stages.ingestion import ingest
 from tests.ml_pipeline.declared import MODEL, declare, document, ignore
 from tests.ml_pipeline.mongodb import Database, Proxy
+from tests.processes import wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -196,7 +195,7 @@ def test_a_killed_run_leaves_no_documents_and_the_next_one_gives_the_same(
         feed.write(gzipped.compress(lines) + gzipped.flush(zlib.Z_SYNC_FLUSH))
         feed.flush()
         folder = Artifacts(MODEL).documents.parent
-        _until(lambda: any(path.stat().st_size > 1_000 for path in folder.glob(".documents.parquet.*")))
+        assert wait_until(lambda: any(path.stat().st_size > 1_000 for path in folder.glob(".documents.parquet.*")), 30)
         process.send_signal(signal_number)
         _, errors = process.communicate(timeout=10)
     assert process.returncode == code, errors
@@ -208,10 +207,3 @@ def test_a_killed_run_leaves_no_documents_and_the_next_one_gives_the_same(
     ingest(MODEL)
     assert pq.read_metadata(Artifacts(MODEL).documents).num_rows == 12_000
     assert set(_written()) == {"documents.parquet", "quarantine.jsonl", "report.json"}
-
-
-def _until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.02)

@@ -14,7 +14,8 @@ from ml_pipeline.environment import Environment
 from ml_pipeline.errors import TrackingUnavailable
 from ml_pipeline.tracking.dagshub import connect_repository
 from ml_pipeline.tracking.server import TrackingServer
-from tests.ml_pipeline.tracking.servers import free_port, serving
+from tests.ml_pipeline.tracking.servers import serving
+from tests.processes import free_port
 
 TOKEN = "an-app-token"
 USER = {"id": 1, "login": "ada", "full_name": "Ada", "username": "ada"}
