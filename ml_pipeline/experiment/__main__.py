@@ -61,7 +61,7 @@ def read_training(model: str, spec: ModelSpec) -> TrainingRows:
             advice=f"Run `dvc repro preprocessing@{model}` first.",
         )
     labelled = read_labelled(path, fields=spec.inputs)
-    return TrainingRows(labelled.rows, np.array(labelled.labels, dtype=np.int64))
+    return TrainingRows.grouped(labelled.rows, np.array(labelled.labels, dtype=np.int64), spec)
 
 
 def _report(model: str, spec: ModelSpec, outcome: Outcome, tracked: TrackedSearch, console: Console) -> None:

@@ -1,24 +1,26 @@
 """How good a recipe is on training rows alone: cross-validated, its threshold never tuned on rows that it is judged on.
 
-Each fold's decisions take the threshold that is best for the declared objective on the *other* folds' out-of-fold
-probabilities. Vocabulary and scales come from all training rows, as in the pipeline: they hold no label.
+Near-duplicate texts stay in one fold: a recipe is not rewarded for recognising a copy. Each fold's decisions take the
+threshold that is best for the declared objective on the *other* folds' out-of-fold probabilities. Vocabulary and scales
+come from all training rows, as in the pipeline: they hold no label.
 """
 
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import StratifiedGroupKFold
 
 from ml_pipeline.inputs import Row
 from ml_pipeline.learning.decision import tune_threshold
 from ml_pipeline.learning.encoding import Encoder, Matrix
 from ml_pipeline.learning.estimators import SEED, build_estimator
 from ml_pipeline.learning.metrics import Costs, Floats, Indices, Scored, metric_values
+from ml_pipeline.learning.near_duplicates import ShingledTexts
 from ml_pipeline.learning.recipe import decide
 from ml_pipeline.spec import Decision, ModelSpec
 
@@ -39,8 +41,20 @@ class Judgement:
 
 @dataclass(frozen=True)
 class TrainingRows:
+    """Cleaned rows with their labels. Rows of one group stand in one fold."""
+
     rows: Sequence[Row]
     labels: Indices
+    groups: Indices
+
+    @classmethod
+    def grouped(cls, rows: Sequence[Row], labels: Indices, spec: ModelSpec) -> Self:
+        """Near-duplicate texts as one group, as the split keeps them on one side; a row without text stands alone."""
+        texts = [name for name, field in spec.inputs.items() if field.type == "text"]
+        if not texts:
+            return cls(rows, labels, np.arange(len(rows)))
+        shingled = ShingledTexts(["\n".join(str(row[name] or "") for name in texts) for row in rows])
+        return cls(rows, labels, np.array(shingled.groups(spec.split.near_duplicate_similarity)))
 
 
 def objective_metric(decision: Decision) -> str:
@@ -61,7 +75,7 @@ def judge(spec: ModelSpec, training: TrainingRows, *, on_fold: OnFold = ignore_f
     encoder = Encoder(spec.features.blocks, spec.cleaning)
     matrix = encoder.fit_transform(training.rows)
     encoded = time.perf_counter() - started
-    probabilities, folds = _out_of_fold(spec, matrix, training.labels, on_fold)
+    probabilities, folds = _out_of_fold(spec, matrix, training, on_fold)
     started = time.perf_counter()
     estimator = build_estimator(spec.estimator).fit(matrix, training.labels)
     fit_seconds = encoded + time.perf_counter() - started
@@ -70,12 +84,16 @@ def judge(spec: ModelSpec, training: TrainingRows, *, on_fold: OnFold = ignore_f
     return Judgement(metrics, fit_seconds, _row_milliseconds(encoder, estimator, training.rows))
 
 
-def _out_of_fold(spec: ModelSpec, matrix: Matrix, labels: Indices, on_fold: OnFold) -> tuple[Floats, list[Indices]]:
+def _out_of_fold(
+    spec: ModelSpec, matrix: Matrix, training: TrainingRows, on_fold: OnFold
+) -> tuple[Floats, list[Indices]]:
     """Each row's probabilities by an estimator that never saw its fold, and the rows of each fold."""
+    labels = training.labels
     unfitted, count = build_estimator(spec.estimator), spec.decision.folds
     probabilities = np.empty((len(labels), len(spec.target.classes)))
     folds: list[Indices] = []
-    splits = StratifiedKFold(count, shuffle=True, random_state=SEED).split(labels, labels)
+    folding = StratifiedGroupKFold(count, shuffle=True, random_state=SEED)
+    splits = folding.split(labels, labels, training.groups)
     for number, (fitted_on, left_out) in enumerate(splits, start=1):
         fitted = clone(unfitted).fit(matrix[fitted_on], labels[fitted_on])
         probabilities[left_out] = fitted.predict_proba(matrix[left_out])

@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from ml_pipeline.canonical import readable_json, write_bytes
 from ml_pipeline.experiment.judging import objective_metric
 from ml_pipeline.experiment.search import Candidate, Outcome, with_sections
-from ml_pipeline.spec import ModelSpec
+from ml_pipeline.spec import Estimator, ModelSpec
 from ml_pipeline.tracking.client import Connection
 from ml_pipeline.tracking.registry import experiment_name
 from ml_pipeline.tracking.runs import PARENT_TAG, TrackedRun, create_run, finish_run, upload
@@ -131,23 +131,31 @@ class TrackedSearch:
 
 def _described(candidate: Candidate) -> str:
     estimator = candidate.spec.estimator
-    chosen = {key: value for key, value in estimator.params.items() if key != "max_iter" or "C" not in estimator.params}
-    settings = " ".join(f"{key}={value}" for key, value in chosen.items())
-    members = " + ".join(member.family for member in estimator.members)
     mark = " (declared)" if candidate.number is None else ""
-    return f"{estimator.family}{mark} {settings}{members}".strip()
+    members = " + ".join(f"{member.family} {_settings(member)}".strip() for member in estimator.members)
+    return f"{estimator.family}{mark} {_settings(estimator)}{members}".strip()
+
+
+def _settings(estimator: Estimator) -> str:
+    chosen = {key: value for key, value in estimator.params.items() if key != "max_iter" or "C" not in estimator.params}
+    return " ".join(f"{key}={value}" for key, value in chosen.items())
 
 
 def _parameters(spec: ModelSpec) -> dict[str, Any]:
-    estimator = spec.estimator
     blocks = {
         f"features.{number}.{block.kind}.{key}": value
         for number, block in enumerate(spec.features.blocks)
         for key, value in block.params.items()
     }
+    members = {
+        f"estimator.{number}.{key}": value
+        for number, member in enumerate(spec.estimator.members)
+        for key, value in {"family": member.family, **member.params}.items()
+    }
     return {
-        "family": estimator.family,
-        "calibration": estimator.calibration,
-        **{f"estimator.{key}": value for key, value in estimator.params.items()},
+        "family": spec.estimator.family,
+        "calibration": spec.estimator.calibration,
+        **{f"estimator.{key}": value for key, value in spec.estimator.params.items()},
+        **members,
         **blocks,
     }

@@ -19,23 +19,23 @@ class Trial(Protocol):
 
 
 def families_for(spec: ModelSpec) -> list[str]:
-    """Linear models and naive Bayes over n-grams, which answer in microseconds; boosted trees and forests over tables.
+    """Linear models, naive Bayes and votes of the two over n-grams, which answer in microseconds once compiled; boosted
+    trees and forests over tables.
 
     Naive Bayes counts, so it needs every block to be n-grams.
     """
     kinds = {block.kind for block in spec.features.blocks}
     if not any(kind.endswith("ngrams") for kind in kinds):
         return ["logistic_regression", "hist_gradient_boosting", "random_forest"]
-    counted = ["complement_naive_bayes"] if all(kind.endswith("ngrams") for kind in kinds) else []
-    return ["logistic_regression", "linear_svm", *counted]
+    counted = ["multinomial_naive_bayes", "voting"] if all(kind.endswith("ngrams") for kind in kinds) else []
+    return ["logistic_regression", "ridge", "linear_svm", *counted]
 
 
 def suggest(trial: Trial, spec: ModelSpec) -> Choice:
     """The sections of one candidate. A family's parameters carry its name, so that the sampler learns them apart."""
     family = trial.suggest_categorical("family", families_for(spec))
-    estimator = _ESTIMATORS[family](trial)
     blocks = [_block(trial, number, block, family) for number, block in enumerate(spec.features.blocks)]
-    return {"blocks": blocks}, {"family": family, **estimator}
+    return {"blocks": blocks}, _estimator(trial, family)
 
 
 def _block(trial: Trial, number: int, block: FeatureBlock, family: str) -> dict[str, Any]:
@@ -49,7 +49,10 @@ def _block(trial: Trial, number: int, block: FeatureBlock, family: str) -> dict[
         }
     elif block.kind == "char_ngrams":
         params |= {
-            "ngrams": [3, trial.suggest_int(f"{number}.longest_ngram", 3, 5)],
+            "ngrams": [
+                trial.suggest_int(f"{number}.shortest_ngram", 2, 4),
+                trial.suggest_int(f"{number}.longest_ngram", 4, 5),
+            ],
             "min_df": trial.suggest_int(f"{number}.min_df", 2, 6),
         }
     elif block.kind == "numeric":
@@ -70,23 +73,37 @@ def _numeric(trial: Trial, number: int, params: Mapping[str, Any], family: str) 
     return kept
 
 
-def _logistic_regression(trial: Trial) -> dict[str, Any]:
-    return {
-        "params": {"C": _rounded(trial.suggest_float("logistic_regression.C", 0.01, 30.0, log=True)), "max_iter": 2000}
-    }
+def _estimator(trial: Trial, family: str, name: str | None = None) -> dict[str, Any]:
+    """The `estimator` section of `family`; `name` is what its parameters are called in the trial."""
+    return {"family": family, **_ESTIMATORS[family](trial, name or family)}
 
 
-def _linear_svm(trial: Trial) -> dict[str, Any]:
-    strength = _rounded(trial.suggest_float("linear_svm.C", 0.02, 10.0, log=True))
+def _voting(trial: Trial, name: str) -> dict[str, Any]:
+    """The mean of a linear model and naive Bayes: they err on different texts."""
+    linear = trial.suggest_categorical(f"{name}.linear", ["logistic_regression", "ridge"])
+    members = [linear, "multinomial_naive_bayes"]
+    return {"members": [_estimator(trial, member, f"{name}.{member}") for member in members]}
+
+
+def _logistic_regression(trial: Trial, name: str) -> dict[str, Any]:
+    return {"params": {"C": _rounded(trial.suggest_float(f"{name}.C", 0.01, 30.0, log=True)), "max_iter": 2000}}
+
+
+def _ridge(trial: Trial, name: str) -> dict[str, Any]:
+    alpha = _rounded(trial.suggest_float(f"{name}.alpha", 0.02, 10.0, log=True))
+    return {"params": {"alpha": alpha}, "calibration": "sigmoid"}
+
+
+def _linear_svm(trial: Trial, name: str) -> dict[str, Any]:
+    strength = _rounded(trial.suggest_float(f"{name}.C", 0.02, 10.0, log=True))
     return {"params": {"C": strength}, "calibration": "sigmoid"}
 
 
-def _complement_naive_bayes(trial: Trial) -> dict[str, Any]:
-    return {"params": {"alpha": _rounded(trial.suggest_float("complement_naive_bayes.alpha", 0.02, 3.0, log=True))}}
+def _multinomial_naive_bayes(trial: Trial, name: str) -> dict[str, Any]:
+    return {"params": {"alpha": _rounded(trial.suggest_float(f"{name}.alpha", 0.005, 3.0, log=True))}}
 
 
-def _hist_gradient_boosting(trial: Trial) -> dict[str, Any]:
-    name = "hist_gradient_boosting"
+def _hist_gradient_boosting(trial: Trial, name: str) -> dict[str, Any]:
     return {
         "params": {
             "learning_rate": _rounded(trial.suggest_float(f"{name}.learning_rate", 0.02, 0.3, log=True)),
@@ -97,8 +114,7 @@ def _hist_gradient_boosting(trial: Trial) -> dict[str, Any]:
     }
 
 
-def _random_forest(trial: Trial) -> dict[str, Any]:
-    name = "random_forest"
+def _random_forest(trial: Trial, name: str) -> dict[str, Any]:
     return {
         "params": {
             "n_estimators": trial.suggest_int(f"{name}.n_estimators", 50, 300, log=True),
@@ -113,10 +129,12 @@ def _rounded(value: float) -> float:
     return float(f"{value:.3g}")
 
 
-_ESTIMATORS: dict[str, Callable[[Trial], dict[str, Any]]] = {
+_ESTIMATORS: dict[str, Callable[[Trial, str], dict[str, Any]]] = {
     "logistic_regression": _logistic_regression,
+    "ridge": _ridge,
     "linear_svm": _linear_svm,
-    "complement_naive_bayes": _complement_naive_bayes,
+    "multinomial_naive_bayes": _multinomial_naive_bayes,
+    "voting": _voting,
     "hist_gradient_boosting": _hist_gradient_boosting,
     "random_forest": _random_forest,
 }

@@ -34,6 +34,26 @@ class ShingledTexts:
                 index[shingle].append(text)
         return {text for text in among if self._resembles_one(text, index, similarity)}
 
+    def groups(self, similarity: float) -> list[int]:
+        """For each text the lowest index of those that it is tied to by a chain of near-duplicates, itself included."""
+        group = list(range(len(self._sets)))
+        index: dict[int, list[int]] = defaultdict(list)
+
+        def first(text: int) -> int:
+            while group[text] != text:
+                group[text] = text = group[group[text]]
+            return text
+
+        for text in group.copy():
+            prefix = self._prefix(text, similarity)
+            for other in {other for shingle in prefix for other in index[shingle]}:
+                one, two = sorted((first(text), first(other)))
+                if one != two and self.similarity(text, other) >= similarity:
+                    group[two] = one
+            for shingle in prefix:
+                index[shingle].append(text)
+        return [first(text) for text in range(len(group))]
+
     def similarity(self, one: int, other: int) -> float:
         """Shared shingles by all shingles of both."""
         shared = len(self._sets[one] & self._sets[other])

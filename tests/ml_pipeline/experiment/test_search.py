@@ -47,7 +47,7 @@ def training(declared: ModelSpec) -> TrainingRows:
         rows.append(row)
         risk = row["debt_to_income"] + (0.4 if row["public_bad_credit_record"] == "yes" else 0.0)
         labels.append(int(risk + random.normal(0, 0.1) > 0.75))
-    return TrainingRows(rows, np.array(labels))
+    return TrainingRows.grouped(rows, np.array(labels), declared)
 
 
 def searched(spec: ModelSpec, training: TrainingRows) -> list[Candidate]:
@@ -96,7 +96,7 @@ def test_the_threshold_is_not_tuned_on_the_rows_it_is_judged_on(declared: ModelS
     blocks = {"blocks": [{"kind": "numeric", "columns": ["debt_to_income"]}]}
     spec = with_sections(MODEL, declared, {"features": blocks, "decision": {"objective": "cost", "folds": 5}})
     labels = (random.random(300) < 0.3).astype(int)
-    found = judge(spec, TrainingRows(rows, labels)).metrics["expected_cost"][0]
+    found = judge(spec, TrainingRows.grouped(rows, labels, spec)).metrics["expected_cost"][0]
     assert found >= labels.mean() - 1e-9
 
 
@@ -105,9 +105,25 @@ def test_families_suit_the_inputs() -> None:
     assert "random_forest" in families_for(load_spec("mortgage", params))
     assert families_for(load_spec("sentiment", params)) == [
         "logistic_regression",
+        "ridge",
         "linear_svm",
-        "complement_naive_bayes",
+        "multinomial_naive_bayes",
+        "voting",
     ]
+
+
+def test_a_recipe_is_not_rewarded_for_recognising_copies() -> None:
+    """Labels are chance, and each text stands there five times with another number: memory would always be right."""
+    random = np.random.default_rng(3)
+    words = [f"word{number}" for number in range(2_000)]
+    texts = [" ".join(random.choice(words, 40)) for _ in range(60)]
+    spec = load_spec("sentiment", PROJECT_ROOT / "params.yaml")
+    blocks = {"blocks": [{"kind": "word_ngrams", "columns": ["text"]}]}
+    nearest = {"family": "nearest_neighbors", "params": {"n_neighbors": 1}}
+    spec = with_sections("sentiment", spec, {"cleaning": {}, "features": blocks, "estimator": nearest})
+    rows = [{"text": f"{text} {copy}"} for text in texts for copy in range(5)]
+    labels = np.repeat((random.random(60) < 0.5).astype(int), 5)
+    assert judge(spec, TrainingRows.grouped(rows, labels, spec)).metrics["accuracy"][0] < 0.75
 
 
 def test_a_block_that_the_spec_refuses_is_an_error(declared: ModelSpec) -> None:

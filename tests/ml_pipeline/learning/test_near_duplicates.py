@@ -19,6 +19,18 @@ def test_exactly_the_pairs_that_are_similar_enough_are_found(texts: list[str], s
     assert shingled.near_duplicates(among, of=of, similarity=similarity) == expected
 
 
+@given(TEXTS, st.sampled_from([0.2, 0.5, 0.9]))
+def test_groups_are_the_chains_of_near_duplicates(texts: list[str], similarity: float) -> None:
+    shingled = ShingledTexts(texts)
+    expected = list(range(len(texts)))
+    for _ in texts:
+        for one in range(len(texts)):
+            for other in range(len(texts)):
+                if shingled.similarity(one, other) >= similarity:
+                    expected[one] = expected[other] = min(expected[one], expected[other])
+    assert shingled.groups(similarity) == expected
+
+
 def test_similarity_is_that_of_sets_of_three_words() -> None:
     shingled = ShingledTexts(["one two three four five", "One, two three: four SIX", "", "word", "WORD!"])
     assert shingled.similarity(0, 1) == 2 / 4
