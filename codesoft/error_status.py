@@ -34,6 +34,7 @@ STATUS: dict[type[CodesoftError], int] = {
     registry.StaleRecommendation: 409,
     registry.RunActive: 409,
     registry.RunFenced: 409,
+    registry.TaskFenced: 409,
     registry.AuditBroken: 500,
 }
 

@@ -1,6 +1,7 @@
 """The one place that publishes to the broker: a loop in a process of its own, which may wait for it as no click may."""
 
 from collections.abc import Callable
+from functools import partial
 from threading import Event
 from uuid import UUID
 
@@ -8,23 +9,25 @@ import structlog
 from celery import current_app
 from django.db import DatabaseError, close_old_connections
 
+from registry_ui.services.background import tasks_dispatch
 from registry_ui.services.runs import runs_dispatch
 
-# By name: importing the task would bring the whole pipeline into a process that only posts messages.
+# By name: importing a task would bring the whole pipeline into a process that only posts messages.
 EXECUTE_RUN = "registry_ui.tasks.execute_run"
+EXECUTE_TASK = "registry_ui.tasks.execute_task"
 _PERIOD = 1.0  # seconds
 _log = structlog.get_logger(__name__)
 
 
-def send_run(run_id: UUID) -> None:
+def send(task: str, row_id: UUID) -> None:
     """One message, without retries: the row stays due, and the next round tries again."""
-    current_app.send_task(EXECUTE_RUN, args=(str(run_id),), retry=False)
+    current_app.send_task(task, args=(str(row_id),), retry=False)
 
 
-def dispatch_once(*, send: Callable[[UUID], None] = send_run) -> int:
-    """One round: how many due runs were sent. A database that does not answer ends the round, not the loop."""
+def dispatch_once(*, send: Callable[[str, UUID], None] = send) -> int:
+    """One round: how many due rows were sent. A database that does not answer ends the round, not the loop."""
     try:
-        return runs_dispatch(send=send)
+        return runs_dispatch(send=partial(send, EXECUTE_RUN)) + tasks_dispatch(send=partial(send, EXECUTE_TASK))
     except DatabaseError as error:
         _log.warning("dispatch_failed", error=str(error))
         return 0

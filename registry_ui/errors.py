@@ -58,6 +58,12 @@ class RunFenced(CodesoftError):
     code = "run_fenced"
 
 
+class TaskFenced(CodesoftError):
+    """This attempt of a background task is no longer the current one: what it found is not kept."""
+
+    code = "task_fenced"
+
+
 class AuditBroken(CodesoftError):
     """The audit log is not the chain that was written. `details["sequence"]` is the first bad entry."""
 

@@ -198,6 +198,72 @@ class PipelineRun(models.Model):
         return self.state in (self.State.QUEUED, self.State.RUNNING)
 
 
+class BackgroundTask(models.Model):
+    """Work that somebody asked for on a page and that a worker does: the row is the truth, messages only wake it.
+
+    `subject` names what it is about within its kind; one active task a (kind, subject) is a constraint. `asked` and
+    `result` belong to the kind, see `registry_ui.services.background_kinds`.
+    """
+
+    class Kind(models.TextChoices):
+        SYNC = "sync", "Sync with the tracking server"
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        RUNNING = "running", "Running"
+        SUCCEEDED = "succeeded", "Succeeded"
+        FAILED = "failed", "Failed"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=20, choices=Kind)
+    model = models.CharField(max_length=MODEL_LENGTH, blank=True)
+    subject = models.CharField(max_length=200)
+    asked = models.JSONField(default=dict)
+    requested_by = models.CharField(max_length=ACTOR_LENGTH)
+    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    lease_expires_at = models.DateTimeField(null=True)
+    due_at = models.DateTimeField()
+    published_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    done = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(default=0)
+    step = models.CharField(max_length=200, blank=True)
+    result = models.JSONField(default=dict)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        verbose_name = "background task"
+        ordering: ClassVar = ["-created_at"]
+        default_permissions = ("view",)
+        indexes: ClassVar = [models.Index(name="task_by_state", fields=["state", "due_at"])]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="one_active_task_a_subject",
+                fields=["kind", "subject"],
+                condition=Q(state__in=["queued", "running"]),
+            ),
+            models.CheckConstraint(name="task_attempts_are_capped", condition=Q(attempt__lte=RUN_ATTEMPTS)),
+            models.CheckConstraint(
+                name="a_running_task_has_a_lease", condition=~Q(state="running") | Q(lease_expires_at__isnull=False)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.subject}"
+
+    @property
+    def is_active(self) -> bool:
+        return self.state in (self.State.QUEUED, self.State.RUNNING)
+
+    @property
+    def percent(self) -> int:
+        """How much of it is done, 0 to 100."""
+        return min(100, 100 * self.done // self.total) if self.total else 0
+
+
 class OutboxEntry(models.Model):
     """A note, written with a change, that a model's stages and aliases on the tracking server are out of date.
 

@@ -4,7 +4,8 @@ from uuid import UUID
 
 from celery import shared_task
 
-from registry_ui.services import execution, mirroring, runs, syncing
+from registry_ui.services import background, execution, mirroring, runs, syncing
+from registry_ui.services.background_kinds import KINDS
 
 
 @shared_task(acks_late=False)
@@ -13,9 +14,15 @@ def execute_run(run_id: str) -> None:
     execution.run_execute(run_id=UUID(run_id))
 
 
+@shared_task(acks_late=False)
+def execute_task(task_id: str) -> None:
+    background.task_execute(task_id=UUID(task_id), kinds=KINDS)
+
+
 @shared_task
 def requeue_expired_leases() -> None:
     runs.runs_requeue_expired()
+    background.tasks_requeue_expired()
 
 
 @shared_task

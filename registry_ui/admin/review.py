@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from registry_ui.models import ModelVersion
+from registry_ui.selectors import champion_get
 
 _NAMES = {"f1": "F1", "roc_auc": "ROC AUC", "pr_auc": "PR AUC", "brier": "Brier score", "log_loss": "Log loss"}
 _LOWER_IS_BETTER = {"brier", "log_loss", "expected_cost"}
@@ -42,6 +43,24 @@ class MetricRow:
     trend: str
     floor: float | None
     passes_floor: bool
+
+
+def context(version: ModelVersion) -> dict[str, Any]:
+    """The evidence: recommendation, metrics, where it comes from."""
+    live = champion_get(model=version.model)
+    compared = compared_with(version)
+    waiting = version.status == ModelVersion.Status.WAITING
+    text, colour = verdict_badge(version)
+    return {
+        "compared_with": compared,
+        "comparison_is_old": waiting and compared != (live and live.number),
+        "verdict": {"text": text, "type": colour},
+        "reasons": version.recommendation.get("reasons", []),
+        "metrics": metric_rows(version),
+        "facts": {name: value for name, value in facts(version).items() if value not in (None, "")},
+        "parameters": version.report.get("parameters", {}),
+        "run": version.runs.first(),
+    }
 
 
 def metric_name(key: str) -> str:

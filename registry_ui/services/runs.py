@@ -1,13 +1,9 @@
 """Request, publish, cancel and rescue pipeline runs. Nothing here talks to the broker: rows are due, a door sends."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from uuid import UUID
 
-import structlog
-from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from registry_ui.errors import RunActive, WrongState
@@ -15,12 +11,9 @@ from registry_ui.models import PipelineRun
 from registry_ui.selectors import active_run, deployment_get, run_get
 from registry_ui.services.access import REQUEST_RUN, Actor
 from registry_ui.services.audit import Event, audit_append
+from registry_ui.services.dispatching import expired_requeue, rows_dispatch
 
-# A message may be lost with its broker. A run that nobody took within this time is sent again: taking it is idempotent.
-_SENT_AGAIN_AFTER = timedelta(minutes=2)
-_BATCH = 100
 _State = PipelineRun.State
-_log = structlog.get_logger(__name__)
 
 
 def run_request(*, model: str, actor: Actor, trigger: str = "manual") -> PipelineRun:
@@ -55,35 +48,14 @@ def run_cancel(*, model: str, run_id: UUID | str, actor: Actor) -> PipelineRun:
 
 
 def runs_dispatch(*, send: Callable[[UUID], None]) -> int:
-    """Give every due run to `send`, and how many were taken. A run whose sending fails stays due."""
-    now = timezone.now()
-    unsent = Q(published_at__isnull=True) | Q(published_at__lt=now - _SENT_AGAIN_AFTER)
-    due = PipelineRun.objects.filter(unsent, state=_State.QUEUED, due_at__lte=now).order_by("due_at")
-    sent = 0
-    for run_id in list(due.values_list("pk", flat=True)[:_BATCH]):
-        try:
-            send(run_id)
-        except Exception as error:
-            # Whatever the broker's client raises: the row stays due, and the others would fail alike.
-            _log.warning("run_not_sent", run=str(run_id), error=repr(error))
-            return sent
-        PipelineRun.objects.filter(pk=run_id, state=_State.QUEUED).update(published_at=timezone.now())
-        sent += 1
-    return sent
+    """Send the due runs; see `rows_dispatch`."""
+    return rows_dispatch(queued=PipelineRun.objects.filter(state=_State.QUEUED), send=send)
 
 
 def runs_requeue_expired() -> int:
-    """Queue the runs again whose worker no longer renews the lease; after the last attempt they are lost.
-
-    Gives how many were found. The compare-and-set keeps a lease that was renewed in this moment.
-    """
-    now = timezone.now()
-    expired = PipelineRun.objects.filter(state=_State.RUNNING, lease_expires_at__lt=now)
-    again = {"state": _State.QUEUED, "due_at": now, "published_at": None, "lease_expires_at": None, "stage": ""}
-    lost = {"state": _State.LOST, "finished_at": now, "lease_expires_at": None, "stage": ""}
-    lost["error"] = f"The worker was lost {settings.RUN_MAX_ATTEMPTS} times."
-    found = expired.filter(attempt__lt=settings.RUN_MAX_ATTEMPTS).update(**again)
-    return found + expired.filter(attempt__gte=settings.RUN_MAX_ATTEMPTS).update(**lost)
+    """Queue the runs again whose worker was lost; after the last attempt they are lost themselves."""
+    running = PipelineRun.objects.filter(state=_State.RUNNING)
+    return expired_requeue(running=running, lost=_State.LOST, reset={"stage": ""})
 
 
 def _active(model: str) -> RunActive:

@@ -9,7 +9,7 @@ from django.core.management import call_command
 
 from codesoft.celery import make_broker_folders
 from registry_ui import tasks
-from registry_ui.dispatcher import EXECUTE_RUN, dispatch_once
+from registry_ui.dispatcher import EXECUTE_RUN, EXECUTE_TASK, dispatch_once
 from registry_ui.models import PipelineRun
 from registry_ui.services.access import Actor
 from registry_ui.services.deployments import deployment_ensure
@@ -20,6 +20,7 @@ def test_what_is_sent_and_scheduled_is_a_task_of_ours() -> None:
     registered = {task.name for task in (tasks.mirror_outbox, tasks.requeue_expired_leases, tasks.sync_registry)}
 
     assert tasks.execute_run.name == EXECUTE_RUN
+    assert tasks.execute_task.name == EXECUTE_TASK
     assert EXECUTE_RUN in settings.CELERY_TASK_ROUTES
     assert {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()} == registered
     for entry in settings.CELERY_BEAT_SCHEDULE.values():
@@ -28,6 +29,7 @@ def test_what_is_sent_and_scheduled_is_a_task_of_ours() -> None:
 
 def test_a_run_is_acknowledged_before_it_starts() -> None:
     assert tasks.execute_run.acks_late is False
+    assert tasks.execute_task.acks_late is False
 
 
 @pytest.mark.django_db
