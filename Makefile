@@ -33,10 +33,10 @@ format: $(VENV)/.dev  ## rewrite the code in the project's style
 pipeline: $(VENV)/.run  ## a developer's training: dvc repro in this checkout, then publish to MLflow
 	$(BIN)/python -m ml_pipeline.running.repro $(MODEL)
 
-experiment: $(VENV)/.run  ## search model families: make experiment MODEL=spam [TRIALS=30]
+experiment: $(VENV)/.run  ## search recipes: make experiment MODEL=spam [TRIALS=30] [FAMILIES="ridge voting"]
 	@test -n "$(MODEL)" || { echo "Name a model: make experiment MODEL=spam"; exit 2; }
 	$(BIN)/dvc repro --quiet preprocessing@$(MODEL)
-	$(BIN)/python -m ml_pipeline.experiment $(MODEL) $(if $(TRIALS),--trials $(TRIALS))
+	$(BIN)/python -m ml_pipeline.experiment $(MODEL) $(if $(TRIALS),--trials $(TRIALS)) $(if $(FAMILIES),--families $(FAMILIES))
 
 lock: $(VENV)/.run  ## resolve pyproject.toml's ranges into the hashed, universal requirements files
 	$(call compile,requirements-serving.txt,)

@@ -5,6 +5,7 @@ threshold that is best for the declared objective on the *other* folds' out-of-f
 come from all training rows, as in the pipeline: they hold no label.
 """
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -25,9 +26,11 @@ from ml_pipeline.learning.recipe import decide
 from ml_pipeline.spec import Decision, ModelSpec
 
 _TIMED_ROWS = 40
+_JUDGED_ROWS = 6_000
+_MOST_ROUNDS = 5
 _METRICS = ("accuracy", "f1", "precision", "recall", "roc_auc", "expected_cost")
 OnFold = Callable[[int, float], None]
-Measure = tuple[float, float]  # mean and standard deviation over the folds
+Measure = tuple[float, float]  # mean and standard deviation over all folds
 
 
 @dataclass(frozen=True)
@@ -68,39 +71,55 @@ def ignore_fold(_number: int, _value: float) -> None:
 def judge(spec: ModelSpec, training: TrainingRows, *, on_fold: OnFold = ignore_fold) -> Judgement:
     """Cross-validate `spec`'s features and estimator.
 
-    `on_fold(number, value)` hears an early, slightly optimistic estimate of the objective after each fold but the last,
-    and may raise to give up. UnreachableRequirement where no threshold meets the requirements.
+    `on_fold(number, value)` hears an early, slightly optimistic estimate of the objective after each fold of the first
+    round but its last, and may raise to give up. UnreachableRequirement where no threshold meets the requirements.
     """
     started = time.perf_counter()
     encoder = Encoder(spec.features.blocks, spec.cleaning)
     matrix = encoder.fit_transform(training.rows)
     encoded = time.perf_counter() - started
-    probabilities, folds = _out_of_fold(spec, matrix, training, on_fold)
+    by_fold = [
+        values
+        for number in range(_rounds(len(training.rows)))
+        for values in _round(spec, matrix, training, number, ignore_fold if number else on_fold)
+    ]
     started = time.perf_counter()
     estimator = build_estimator(spec.estimator).fit(matrix, training.labels)
     fit_seconds = encoded + time.perf_counter() - started
-    by_fold = [_measured(spec, training.labels, probabilities, left_out) for left_out in folds]
     metrics = {name: _spread([values[name] for values in by_fold]) for name in _METRICS}
     return Judgement(metrics, fit_seconds, _row_milliseconds(encoder, estimator, training.rows))
 
 
+def _rounds(rows: int) -> int:
+    """Few rows are cross-validated several times, each time in other folds: one division of them decides too much."""
+    return min(_MOST_ROUNDS, math.ceil(_JUDGED_ROWS / rows))
+
+
+def _round(
+    spec: ModelSpec, matrix: Matrix, training: TrainingRows, number: int, on_fold: OnFold
+) -> list[dict[str, float]]:
+    """One cross-validation: the metrics of each fold."""
+    probabilities, folds = _out_of_fold(spec, matrix, training, number, on_fold)
+    return [_measured(spec, training.labels, probabilities, left_out) for left_out in folds]
+
+
 def _out_of_fold(
-    spec: ModelSpec, matrix: Matrix, training: TrainingRows, on_fold: OnFold
+    spec: ModelSpec, matrix: Matrix, training: TrainingRows, number: int, on_fold: OnFold
 ) -> tuple[Floats, list[Indices]]:
     """Each row's probabilities by an estimator that never saw its fold, and the rows of each fold."""
     labels = training.labels
     unfitted, count = build_estimator(spec.estimator), spec.decision.folds
     probabilities = np.empty((len(labels), len(spec.target.classes)))
     folds: list[Indices] = []
-    folding = StratifiedGroupKFold(count, shuffle=True, random_state=SEED)
+    folding = StratifiedGroupKFold(count, shuffle=True, random_state=SEED + number)
     splits = folding.split(labels, labels, training.groups)
-    for number, (fitted_on, left_out) in enumerate(splits, start=1):
+    for fold, (fitted_on, left_out) in enumerate(splits, start=1):
         fitted = clone(unfitted).fit(matrix[fitted_on], labels[fitted_on])
         probabilities[left_out] = fitted.predict_proba(matrix[left_out])
         folds.append(left_out)
-        if 1 < number < count:
+        if 1 < fold < count:
             seen = np.concatenate(folds)
-            on_fold(number, _values(spec, labels[seen], probabilities[seen], tuned_on=slice(None)))
+            on_fold(fold, _values(spec, labels[seen], probabilities[seen], tuned_on=slice(None)))
     return probabilities, folds
 
 

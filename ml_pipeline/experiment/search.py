@@ -40,12 +40,16 @@ def search(
     spec: ModelSpec,
     training: TrainingRows,
     *,
+    families: list[str],
     trials: int,
     seconds: float | None,
     seed: int,
     on_judged: Callable[[Candidate], None],
 ) -> Outcome:
-    """Judge the declared recipe, then up to `trials` others within `seconds`. The same seed tries the same recipes."""
+    """Judge the declared recipe, then up to `trials` others of `families` within `seconds`.
+
+    The same seed tries the same recipes.
+    """
     import optuna  # noqa: PLC0415 - costs a second, and only a search needs it
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -62,7 +66,7 @@ def search(
     def attempt(trial: Any) -> float:
         nonlocal impossible
         try:
-            candidate = _judged_trial(name, spec, training, trial)
+            candidate = _judged_trial(name, spec, training, families, trial)
         except (InvalidSpec, UnreachableRequirement) as error:
             impossible += 1
             raise optuna.TrialPruned(str(error)) from error
@@ -99,10 +103,10 @@ def fingerprint(spec: ModelSpec) -> str:
     return canonical_json(spec.model_dump(mode="json", include={"features", "estimator"})).decode()
 
 
-def _judged_trial(name: str, spec: ModelSpec, training: TrainingRows, trial: Any) -> Candidate:
+def _judged_trial(name: str, spec: ModelSpec, training: TrainingRows, families: list[str], trial: Any) -> Candidate:
     import optuna  # noqa: PLC0415
 
-    features, estimator = suggest(trial, spec)
+    features, estimator = suggest(trial, spec, families)
     proposed = with_sections(name, spec, {"features": features, "estimator": estimator})
 
     def on_fold(number: int, value: float) -> None:

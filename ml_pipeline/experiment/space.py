@@ -31,9 +31,9 @@ def families_for(spec: ModelSpec) -> list[str]:
     return ["logistic_regression", "ridge", "linear_svm", *counted]
 
 
-def suggest(trial: Trial, spec: ModelSpec) -> Choice:
+def suggest(trial: Trial, spec: ModelSpec, families: list[str]) -> Choice:
     """The sections of one candidate. A family's parameters carry its name, so that the sampler learns them apart."""
-    family = trial.suggest_categorical("family", families_for(spec))
+    family = trial.suggest_categorical("family", families)
     blocks = [_block(trial, number, block, family) for number, block in enumerate(spec.features.blocks)]
     return {"blocks": blocks}, _estimator(trial, family)
 
@@ -44,7 +44,7 @@ def _block(trial: Trial, number: int, block: FeatureBlock, family: str) -> dict[
     if block.kind == "word_ngrams":
         params |= {
             "ngrams": [1, trial.suggest_int(f"{number}.longest_ngram", 1, 2)],
-            "min_df": trial.suggest_int(f"{number}.min_df", 1, 5),
+            "min_df": trial.suggest_int(f"{number}.min_df", 2, 5),  # one text alone teaches little and fills memory
             "sublinear_tf": trial.suggest_categorical(f"{number}.sublinear_tf", [True, False]),
         }
     elif block.kind == "char_ngrams":

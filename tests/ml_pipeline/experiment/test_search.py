@@ -51,7 +51,8 @@ def training(declared: ModelSpec) -> TrainingRows:
 
 
 def searched(spec: ModelSpec, training: TrainingRows) -> list[Candidate]:
-    return search(MODEL, spec, training, trials=3, seconds=None, seed=3, on_judged=lambda _candidate: None).candidates
+    bounds = {"families": families_for(spec), "trials": 3, "seconds": None, "seed": 3}
+    return search(MODEL, spec, training, **bounds, on_judged=lambda _candidate: None).candidates
 
 
 @pytest.fixture(scope="module")
@@ -145,13 +146,17 @@ def test_the_command_searches_tracks_and_leaves_a_leaderboard(tmp_path: Path) ->
     assert "dvc repro preprocessing@mortgage" in early.stderr
     for stage in ("ingestion", "preprocessing"):
         assert run(f"ml_pipeline.stages.{stage}", MODEL).returncode == 0
-    done = run("ml_pipeline.experiment", MODEL, "--trials", "3")
+    unsuitable = run("ml_pipeline.experiment", MODEL, "--families", "multinomial_naive_bayes")
+    assert unsuitable.returncode == 1
+    assert "Name some of: logistic_regression" in unsuitable.stderr
+    done = run("ml_pipeline.experiment", MODEL, "--trials", "3", "--families", "logistic_regression")
     assert done.returncode == 0, done.stderr
     assert "(declared)" in done.stdout
     assert "estimator:" in done.stdout
     folder = tmp_path / "var" / "experiments" / MODEL
     assert (folder / "leaderboard.png").read_bytes().startswith(b"\x89PNG")
     judged = json.loads((folder / "leaderboard.json").read_bytes())
+    assert {one["estimator"]["family"] for one in judged["candidates"]} == {"logistic_regression"}
     assert len(judged["candidates"]) + judged["pruned"] + judged["impossible"] == 4
     query = "from mlflow import MlflowClient as C; c = C(tracking_uri=%r); e = c.get_experiment_by_name(%r)\n"
     query += "print(len(c.search_runs([e.experiment_id], \"tags.`mlflow.parentRunId` != ''\")))"
