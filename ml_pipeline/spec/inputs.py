@@ -72,8 +72,8 @@ class CategoryInput(_Input):
     @field_validator("values", mode="before")
     @classmethod
     def _words(cls, values: Any) -> Any:
-        if any(isinstance(value, bool) for value in values or ()):
-            raise ValueError('YAML reads a bare yes or no as a boolean: quote it, as in ["yes", "no"]')
+        if isinstance(values, list) and any(isinstance(value, bool) for value in values):
+            raise ValueError('YAML reads a bare true or false as a boolean: quote it, as in ["true", "false"]')
         return values
 
     @model_validator(mode="after")
@@ -109,6 +109,7 @@ class DatetimeInput(_Input):
         return self
 
 
+INPUT_TYPES = ("text", "number", "integer", "category", "boolean", "datetime")
 InputField = Annotated[
     TextInput | NumberInput | IntegerInput | CategoryInput | BooleanInput | DatetimeInput,
     Field(discriminator="type"),

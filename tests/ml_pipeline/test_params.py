@@ -37,3 +37,37 @@ def test_a_model_that_is_not_declared_is_named_beside_those_that_are(tmp_path: P
     assert declared_models(tmp_path / "params.yaml") == [MODEL]
     with pytest.raises(UnknownModel, match="Declared are: tickets"):
         load_spec("cinema", tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"decision": {"speed": 1}}, "models.tickets.decision: 'speed' cannot stand here; allowed are objective, "),
+        ({"extra": {}}, "models.tickets: 'extra' cannot stand here; allowed are about, source, "),
+        ({"split": {"start": "2002-09-01"}}, "models.tickets.split: 'start' cannot stand here; allowed are by, "),
+        (
+            {"inputs": {"price": {"type": "number", "minimum": "low"}}},
+            "models.tickets.inputs.price.minimum = 'low': Input should be a valid number",
+        ),
+        (
+            {"inputs": {"price": {"type": "number", "minimum": float("nan")}}},
+            "models.tickets.inputs.price.minimum = nan: Input should be a finite number",
+        ),
+        (
+            {"inputs": {"price": {"type": "money"}}},
+            "models.tickets.inputs.price: `type` must be one of text, number, integer, category, boolean, datetime",
+        ),
+        ({"inputs": {"price": {}}}, "models.tickets.inputs.price: `type` must be one of text, number, "),
+        (
+            {"inputs": {"colour": {"type": "category", "values": 5}}},
+            "models.tickets.inputs.colour.values = 5: Input should be",
+        ),
+        ({"decision": {"require": {"speed": 1}}}, "models.tickets.decision.require.speed: Input should be 'acc"),
+    ],
+)
+def test_a_wrong_key_or_value_is_named_as_it_stands_in_the_file_beside_what_is_allowed(
+    changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InvalidSpec) as caught:
+        spec(**changes)
+    assert any(problem.startswith(message) for problem in caught.value.details["problems"]), caught.value.details
