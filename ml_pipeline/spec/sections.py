@@ -157,14 +157,59 @@ class Features(Declared):
     blocks: tuple[FeatureBlock, ...] = Field(min_length=1)
 
 
-class Estimator(Declared):
-    """A scikit-learn classifier from the allow-list in `ml_pipeline.learning.estimators`."""
+Family = Literal[
+    "logistic_regression",
+    "linear_svm",
+    "ridge",
+    "sgd",
+    "linear_discriminant",
+    "multinomial_naive_bayes",
+    "complement_naive_bayes",
+    "bernoulli_naive_bayes",
+    "gaussian_naive_bayes",
+    "nearest_neighbors",
+    "decision_tree",
+    "random_forest",
+    "extra_trees",
+    "ada_boost",
+    "gradient_boosting",
+    "hist_gradient_boosting",
+    "voting",
+    "stacking",
+]
+_SCORES_ALONE = {"linear_svm", "ridge"}
 
-    family: str
+
+class Estimator(Declared):
+    """A scikit-learn classifier of an allowed family; `ml_pipeline.learning.estimators` builds it.
+
+    `params` are checked there, by scikit-learn, which is too slow to import for a look at the declaration.
+    """
+
+    family: Family
     params: dict[str, Any] = Field(default_factory=dict)
     calibration: Literal["none", "sigmoid", "isotonic"] = "none"
     members: tuple["Estimator", ...] = ()
-    weights: tuple[float, ...] | None = None
+    weights: tuple[Annotated[float, Field(ge=0.0)], ...] | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.family in ("voting", "stacking"):
+            if len(self.members) < 2:
+                raise ValueError(f"{self.family} needs at least two `members`")
+        elif self.members:
+            raise ValueError(f"{self.family} is not an ensemble: only voting and stacking have `members`")
+        if self.weights is not None:
+            self._check_weights(self.weights)
+        if self.family in _SCORES_ALONE and self.calibration == "none":
+            raise ValueError(f"{self.family} gives scores, not probabilities: set `calibration: sigmoid` (or isotonic)")
+        return self
+
+    def _check_weights(self, weights: tuple[float, ...]) -> None:
+        if self.family != "voting":
+            raise ValueError(f"{self.family} has no `weights`: only voting has")
+        if len(weights) != len(self.members) or not any(weights):
+            raise ValueError(f"voting over {len(self.members)} members needs as many `weights`, not all of them 0")
 
 
 class Decision(Declared):

@@ -1,10 +1,12 @@
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from ml_pipeline.errors import InvalidSpec, UnknownModel
+from ml_pipeline.learning.estimators import ENSEMBLES, FAMILIES
 from ml_pipeline.params import declared_models, load_spec
+from ml_pipeline.spec.sections import Family
 from tests.ml_pipeline.declared import MODEL, block, declare, spec
 
 
@@ -71,3 +73,28 @@ def test_a_wrong_key_or_value_is_named_as_it_stands_in_the_file_beside_what_is_a
     with pytest.raises(InvalidSpec) as caught:
         spec(**changes)
     assert any(problem.startswith(message) for problem in caught.value.details["problems"]), caught.value.details
+
+
+LOGISTIC, RIDGE = {"family": "logistic_regression"}, {"family": "ridge", "calibration": "sigmoid"}
+
+
+@pytest.mark.parametrize(
+    ("estimator", "message"),
+    [
+        ({"family": "quantum_forest"}, r"estimator\.family = 'quantum_forest': Input should be 'logistic"),
+        ({"family": "voting", "members": [LOGISTIC]}, "needs at least two `members`"),
+        ({"family": "ridge", "calibration": "sigmoid", "members": [LOGISTIC, RIDGE]}, "ridge is not an ensemble"),
+        ({"family": "ridge"}, "ridge gives scores, not probabilities: set `calibration: sigmoid`"),
+        ({"family": "voting", "members": [LOGISTIC, {"family": "linear_svm"}]}, r"members\.1: linear_svm gives scores"),
+        ({"family": "voting", "members": [LOGISTIC, RIDGE], "weights": [1, 2, 3]}, "as many `weights`"),
+        ({"family": "voting", "members": [LOGISTIC, RIDGE], "weights": [0, 0]}, "not all of them 0"),
+        ({"family": "stacking", "members": [LOGISTIC, RIDGE], "weights": [1, 2]}, "stacking has no `weights`"),
+    ],
+)
+def test_an_estimator_that_cannot_be_is_refused_before_anything_runs(estimator: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidSpec, match=message):
+        spec(estimator=estimator)
+
+
+def test_the_families_that_a_declaration_may_name_are_those_that_can_be_built() -> None:
+    assert set(get_args(Family)) == FAMILIES.keys() | ENSEMBLES
