@@ -118,6 +118,10 @@ class ModelSpec(Declared):
             raise ValueError(f"the target {self.target.field!r} cannot be an input or attribute")
         if taken := _TAKEN_COLUMNS & self.columns.keys():
             raise ValueError(f"{sorted(taken)} cannot name inputs or attributes: the pipeline's own columns do")
+        if self.decision.require and not self.target.is_binary:
+            raise ValueError(
+                "decision.require is for two labels: a multi-class model has no threshold that could meet it"
+            )
         self._check_features()
         for field in self.cleaning:
             self._require(field, "cleaning", {"text"}, self.inputs)

@@ -98,3 +98,53 @@ def test_an_estimator_that_cannot_be_is_refused_before_anything_runs(estimator: 
 
 def test_the_families_that_a_declaration_may_name_are_those_that_can_be_built() -> None:
     assert set(get_args(Family)) == FAMILIES.keys() | ENSEMBLES
+
+
+NUMBERS = {"field": "kind", "positive": "high"}
+THREE = {"field": "kind", "labels": ["good", "bad", "odd"]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"inputs": {"price": {"type": "number", "maximum": 9, "default": 10}}},
+            "default 10.0 is not from None to 9.0",
+        ),
+        ({"inputs": {"text": {"type": "text", "min_length": 9, "max_length": 5}}}, "lower bound 9 is above"),
+        ({"inputs": {"text": {"type": "text", "default": ""}}}, "default has 0 characters, not 1 to 20000"),
+        ({"inputs": {"colour": {"type": "category", "values": ["red", "red"]}}}, "values repeat"),
+        (
+            {"target": {**NUMBERS, "labels": {"high": {"above": 0}, "low": {"below": 1}}}},
+            "'high' and 'low' claim the same",
+        ),
+        (
+            {"target": {**NUMBERS, "labels": {"high": {"above": 2, "below": 1}, "low": {"below": 1}}}},
+            "no number is above",
+        ),
+        (
+            {"target": {**NUMBERS, "labels": {"high": {"equals": "1"}, "low": {"equals": "1"}}}},
+            "'high' and 'low' claim the same",
+        ),
+        ({"split": {"by": "hash", "field": "sent_at", "from": "2026-01-01"}}, "by hash takes neither"),
+        (
+            {"split": {"backtest": {"field": "sent_at", "from": "2026-01-01", "latest": "2025-01-01T00:00:00Z"}}},
+            "split.backtest: the lower bound",
+        ),
+        (
+            {"source": {"collection": "x", "window": {"field": "sent_at", "from": "2026-02-01", "to": "2026-01-01"}}},
+            "source.window: the lower bound",
+        ),
+        ({"source": {"collection": "x", "window": {"field": "sent_at"}}}, "a window needs `from` or `to`"),
+        ({"decision": {"objective": "cost", "false_positive": 0, "false_negative": 0}}, "needs a `false_positive`"),
+        ({"target": THREE, "decision": {"require": {"recall": 0.9}}}, "decision.require is for two labels"),
+    ],
+)
+def test_a_declaration_that_contradicts_itself_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidSpec, match=message):
+        spec(**changes)
+
+
+def test_neighbouring_ranges_may_leave_a_number_out_but_share_none() -> None:
+    ratings = {"labels": {"high": {"above": 0}, "low": {"below": 0}}}
+    assert spec(target={**NUMBERS, **ratings}).target.label_of(0.0) is None
