@@ -92,9 +92,10 @@ def _ensure_baseline(path: Path) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Reproduce models through the pipeline and publish them to MLflow.")
     parser.add_argument("models", nargs="*", metavar="MODEL", help="all declared models if none is named")
-    models = parser.parse_args(arguments).models or declared_models()
+    named = parser.parse_args(arguments).models
     steps = Steps(PROJECT_ROOT, on_line=print)
     try:
+        models = named or declared_models()
         reproduce(models, steps)
         publish(models, steps)
         if models == declared_models():

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from typing import Any, get_args
 
@@ -148,3 +149,21 @@ def test_a_declaration_that_contradicts_itself_is_refused(changes: dict[str, Any
 def test_neighbouring_ranges_may_leave_a_number_out_but_share_none() -> None:
     ratings = {"labels": {"high": {"above": 0}, "low": {"below": 0}}}
     assert spec(target={**NUMBERS, **ratings}).target.label_of(0.0) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("models:\n\ttickets: {}\n", r"found character '\\t' that cannot start any token at line 2, column 1\.$"),
+        ("models:\n  a: {}\n  a: {}\n", r'found duplicate key "a" .* at line 3, column 3\.$'),
+        ("models: [\n", r"at line 2, column 1\.$"),
+        ("models: \x07\n", "unacceptable character"),
+        ("models: {}\n", "has no `models:` mapping"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_with_the_line(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(InvalidSpec) as caught:
+        declared_models(path)
+    assert re.search(message, caught.value.message)
