@@ -13,15 +13,16 @@ from codesoft.configuration import secret_key
 from ml_pipeline.environment import PROJECT_ROOT
 
 
-def check_with(folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def run_with(folder: Path, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return subprocess.run(
-        [sys.executable, "manage.py", "check"],
+        [sys.executable, *command],
         cwd=PROJECT_ROOT,
         env={**environment, "VAR_DIR": str(folder / "var"), **variables},
         capture_output=True,
         text=True,
         check=False,
+        timeout=60,
     )
 
 
@@ -43,7 +44,7 @@ def check_with(folder: Path, **variables: str) -> subprocess.CompletedProcess[st
     ],
 )
 def test_a_wrong_variable_is_one_line_and_a_failure(tmp_path: Path, variables: dict[str, str], named: str) -> None:
-    done = check_with(tmp_path, **variables)
+    done = run_with(tmp_path, "manage.py", "check", **variables)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"Configuration: {named}")
     assert len(done.stderr.splitlines()) == 1
@@ -70,3 +71,10 @@ def test_a_key_that_could_not_be_written_leaves_nothing_behind(tmp_path: Path, m
     with pytest.raises(ImproperlyConfigured, match=r"No space left on device\. Set VAR_DIR"):
         secret_key(production=False, state=tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_web_process_that_could_answer_no_request_does_not_start_in_production(tmp_path: Path) -> None:
+    gunicorn = ("-m", "gunicorn", "codesoft.wsgi:application", "-c", "codesoft/gunicorn.py")
+    done = run_with(tmp_path, *gunicorn, CODESOFT_ENV="production", DJANGO_SECRET_KEY="k", HOST_ADDRESS="127.0.0.1")
+    assert done.returncode != 0
+    assert "DJANGO_ALLOWED_HOSTS is not set." in done.stderr
