@@ -103,6 +103,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CodesoftError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted. Finished stages are kept: run again to go on.\n")
+        return 130
     return 0
 
 
