@@ -7,6 +7,7 @@ current folder, publishes them, and writes the README's table of results when it
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from ml_pipeline.results_table import write_results
 from ml_pipeline.running.guarded import run_guarded
 
 _TAIL_LINES = 40
+_KILLED = 128 + signal.SIGKILL
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,11 @@ class Steps:
         )
         if status != 0:
             name = " ".join(command[1:4])
-            raise RunFailed(f"`{name}` ended with status {status}.", details={"status": status, "lines": tail})
+            raise RunFailed(
+                f"`{name}` ended with status {status}.",
+                advice="It was killed: by the system, most often, for want of memory." if status == _KILLED else "",
+                details={"status": status, "lines": tail},
+            )
 
     def environment(self) -> dict[str, str]:
         """The variables of every command: this interpreter first, no telemetry, one thread for equal bytes."""

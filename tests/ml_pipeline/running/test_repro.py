@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ml_pipeline.errors import RunFailed
+from ml_pipeline.running.repro import Steps
 from tests.processes import processes_with_state, wait_until
 from tests.project_copy import copy_project
 
@@ -51,3 +53,11 @@ def test_ctrl_c_is_one_line_and_leaves_no_process(tmp_path: Path) -> None:
     assert run.returncode == 130
     assert errors == "Interrupted. Finished stages are kept: run again to go on.\n"
     assert wait_until(lambda: not list(processes_with_state(var)), 5)
+
+
+def test_a_command_that_the_system_killed_is_told_apart_from_one_that_failed(tmp_path: Path) -> None:
+    steps = Steps(tmp_path, on_line=print)
+    with pytest.raises(RunFailed, match=r"ended with status 137\. It was killed: .* memory"):
+        steps.run("sh", "-c", "kill -KILL $$")
+    with pytest.raises(RunFailed, match=r"ended with status 3\.$"):
+        steps.run("sh", "-c", "exit 3")
