@@ -42,6 +42,8 @@ _metrics_server: subprocess.Popen[bytes] | None = None
 
 def on_starting(server: Any) -> None:
     """Before the first import of a metric: an empty folder, and a metrics port that can be had."""
+    if _production and not os.environ.get("DJANGO_ALLOWED_HOSTS"):  # the probes would succeed, and every request fail
+        sys.exit("[error] DJANGO_ALLOWED_HOSTS is not set. Name the hosts that people call, as in models.example.org.")
     shutil.rmtree(_metrics_folder, ignore_errors=True)
     _metrics_folder.mkdir(parents=True)
     with socket.socket() as probe:

@@ -5,39 +5,22 @@ random and made once. `CODESOFT_ENV=production` has no default for a secret, clo
 HTTPS.
 """
 
-import os
-import secrets
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import environ
 from django.urls import reverse_lazy
 
+from codesoft import configuration
+from codesoft.configuration import env
 from ml_pipeline.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Environment.read().var
-env = environ.Env()
 
-PRODUCTION = env.str("CODESOFT_ENV", "laptop") == "production"
+PRODUCTION = configuration.is_production()
 DEBUG = env.bool("DJANGO_DEBUG", False)
-
-
-def _laptop_secret() -> str:
-    """A random key, made once and readable by its owner alone."""
-    path = VAR_DIR / "secret_key"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text()
-    with os.fdopen(handle, "w") as stream:
-        stream.write(key := secrets.token_urlsafe(50))
-    return key
-
-
-SECRET_KEY = env.str("DJANGO_SECRET_KEY") if PRODUCTION else env.str("DJANGO_SECRET_KEY", "") or _laptop_secret()
+SECRET_KEY = configuration.secret_key(production=PRODUCTION, state=VAR_DIR)
 ALLOWED_HOSTS = env.list("DJANGO_ALLOWED_HOSTS", default=[] if PRODUCTION else ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("DJANGO_CSRF_TRUSTED_ORIGINS", default=[])
 
@@ -95,12 +78,9 @@ TEMPLATES = [
 
 
 def _database() -> dict[str, Any]:
-    """SQLite without configuration: WAL and immediate transactions, or concurrent writers meet lock errors."""
-    if env.str("DATABASE_URL", ""):
-        database: dict[str, Any] = env.db("DATABASE_URL")
-    else:
-        database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(VAR_DIR / "codesoft.sqlite3")}
-    if "sqlite" in database["ENGINE"]:
+    """SQLite needs WAL and immediate transactions, or concurrent writers meet lock errors."""
+    database = configuration.database(state=VAR_DIR)
+    if database["ENGINE"] == configuration.SQLITE:
         database["OPTIONS"] = {
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
@@ -144,14 +124,14 @@ _STATIC_BACKEND = (
 
 def _bundle_storage() -> dict[str, Any]:
     """A folder, or `BUNDLE_STORAGE_URL=s3://bucket/prefix` with the usual AWS variables."""
-    url = env.str("BUNDLE_STORAGE_URL", "")
-    if not url:
+    bucket = configuration.bundle_bucket()
+    if bucket is None:
         return {
             "BACKEND": "django.core.files.storage.FileSystemStorage",
             "OPTIONS": {"location": str(VAR_DIR / "bundles")},
         }
-    bucket, _, prefix = url.removeprefix("s3://").partition("/")
-    options = {"bucket_name": bucket, "location": prefix, "file_overwrite": True, "default_acl": None}
+    name, prefix = bucket
+    options = {"bucket_name": name, "location": prefix, "file_overwrite": True, "default_acl": None}
     if endpoint := env.str("BUNDLE_STORAGE_ENDPOINT", ""):
         options["endpoint_url"] = endpoint
     return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
@@ -187,23 +167,23 @@ SPECTACULAR_SETTINGS = {
 # Serving. Sizes in bytes, ages in seconds.
 SERVING_DIR = VAR_DIR / "serving"
 SPOOL_DIR = VAR_DIR / "spool"
-SPOOL_LIMIT_BYTES = env.int("SPOOL_LIMIT_BYTES", 256 * 2**20)
-PREDICTION_BODY_LIMIT = env.int("PREDICTION_BODY_LIMIT", 2 * 2**20)
-PREDICTION_ROW_LIMIT = env.int("PREDICTION_ROW_LIMIT", 1_000)
+SPOOL_LIMIT_BYTES = configuration.whole_number("SPOOL_LIMIT_BYTES", 256 * 2**20)
+PREDICTION_BODY_LIMIT = configuration.whole_number("PREDICTION_BODY_LIMIT", 2 * 2**20)
+PREDICTION_ROW_LIMIT = configuration.whole_number("PREDICTION_ROW_LIMIT", 1_000)
 DATA_UPLOAD_MAX_MEMORY_SIZE = PREDICTION_BODY_LIMIT
 
 # Pipeline runs
 WORKSPACES_DIR = VAR_DIR / "workspaces"
-RUN_LEASE_SECONDS = env.int("RUN_LEASE_SECONDS", 60)
+RUN_LEASE_SECONDS = configuration.whole_number("RUN_LEASE_SECONDS", 60)
 RUN_MAX_ATTEMPTS = 3
 
 # The dispatcher's `/metrics`; 0 serves none. Web has its own (codesoft/gunicorn.py).
 HOST_ADDRESS = env.str("HOST_ADDRESS", "") or ("0.0.0.0" if PRODUCTION else "127.0.0.1")  # noqa: S104 - in a container
-DISPATCHER_METRICS_PORT = int(env.str("DISPATCHER_METRICS_PORT", "") or 0)
+DISPATCHER_METRICS_PORT = configuration.whole_number("DISPATCHER_METRICS_PORT", 0)
 
 # Celery: Redis, or kombu's filesystem transport, which needs no server and is the same on every machine.
 _BROKER_DIR = VAR_DIR / "broker"
-REDIS_URL = env.str("REDIS_URL", "")
+REDIS_URL = configuration.broker_url()
 CELERY_BROKER_URL = REDIS_URL or "filesystem://"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
     {"socket_timeout": 5, "socket_connect_timeout": 3}
@@ -228,7 +208,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("DJANGO_SECURE_COOKIES", PRODUCTION)
 SECURE_SSL_REDIRECT = env.bool("DJANGO_SECURE_SSL_REDIRECT", False)
-SECURE_HSTS_SECONDS = env.int("DJANGO_HSTS_SECONDS", 31_536_000 if PRODUCTION else 0)
+SECURE_HSTS_SECONDS = configuration.whole_number("DJANGO_HSTS_SECONDS", 31_536_000 if PRODUCTION else 0)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PRODUCTION else None
 
 LOGGING = {
@@ -236,7 +216,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"()": "codesoft.logs.formatter"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["console"], "level": configuration.log_level()},
 }
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from ml_pipeline.errors import InvalidSpec, UnknownModel
 from ml_pipeline.spec import ModelSpec
@@ -45,6 +45,9 @@ def _models(path: Path) -> dict[str, Any]:
         content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InvalidSpec(f"There is no {path}.", advice="Run from the project's root.") from error
+    except MarkedYAMLError as error:  # of its text, the rest speaks to programmers
+        where = f"line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}"
+        raise InvalidSpec(f"{path} is not YAML: {error.problem} at {where}.", advice="Correct the file.") from error
     except (YAMLError, UnicodeDecodeError) as error:
         raise InvalidSpec(f"{path} is not YAML: {error}.", advice="Correct the file.") from error
     models = content.get("models") if isinstance(content, dict) else None

@@ -9,12 +9,14 @@ import structlog
 from celery import current_app
 from django.db import DatabaseError, close_old_connections
 
+from predictions.statements import bound_statements
 from registry_ui.services.background import tasks_dispatch
 from registry_ui.services.runs import runs_dispatch
 
 # By name: importing a task would bring the whole pipeline into a process that only posts messages.
 EXECUTE_RUN = "registry_ui.tasks.execute_run"
 EXECUTE_TASK = "registry_ui.tasks.execute_task"
+STATEMENT_MILLISECONDS = 5_000
 _PERIOD = 1.0  # seconds
 _log = structlog.get_logger(__name__)
 
@@ -25,8 +27,9 @@ def send(task: str, row_id: UUID) -> None:
 
 
 def dispatch_once(*, send: Callable[[str, UUID], None] = send) -> int:
-    """One round: how many due rows were sent. A database that does not answer ends the round, not the loop."""
+    """One round: how many due rows were sent. A database that does not answer in time ends the round, not the loop."""
     try:
+        bound_statements(STATEMENT_MILLISECONDS)
         return runs_dispatch(send=partial(send, EXECUTE_RUN)) + tasks_dispatch(send=partial(send, EXECUTE_TASK))
     except DatabaseError as error:
         _log.warning("dispatch_failed", error=str(error))

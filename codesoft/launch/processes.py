@@ -6,6 +6,7 @@ Each runs under the pipeline's guard process: when one of them ends, or this pro
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,21 +66,28 @@ class Supervisor:
             thread.join()
 
     def _run(self, name: str, command: Sequence[str]) -> None:
-        with (self.log_folder / f"{name}.log").open("a", buffering=1) as log:
-
-            def show(line: str) -> None:
-                log.write(line + "\n")
-                if any(mark in line for mark in _LOUD):
-                    sys.stderr.write(f"{name}: {line}\n")
-
+        try:
             status = run_guarded(
                 command,
                 cwd=self.folder,
                 env=self.environment,
-                on_line=show,
+                on_line=lambda line: self._keep(name, line),
                 should_stop=self._stopping.is_set,
                 grace=_GRACE_SECONDS,
             )
+            end = f"exit status {status}; see {self._log(name)}"
+        except OSError as error:
+            end = f"not started: {error}"
         if not self._stopping.is_set():
-            self.first_ended = f"{name} (exit status {status}; see {self.log_folder / name}.log)"
+            self.first_ended = f"{name} ({end})"
             self._stopping.set()
+
+    def _keep(self, name: str, line: str) -> None:
+        """A full disk costs lines of the log, never the process that wrote them."""
+        with suppress(OSError), self._log(name).open("a") as log:
+            log.write(line + "\n")
+        if any(mark in line for mark in _LOUD):
+            sys.stderr.write(f"{name}: {line}\n")
+
+    def _log(self, name: str) -> Path:
+        return self.log_folder / f"{name}.log"

@@ -19,7 +19,8 @@ _COMMAND_ENDED = b"e"
 
 
 def main(grace: float, command: list[str]) -> int:
-    """Run `command`; give its exit status, or 128 + 15 when it was stopped because the worker went away.
+    """Run `command`; give its exit status as a shell does (128 + n when signal n killed it), or 128 + 15 when it was
+    stopped because the worker went away.
 
     A command that is stopped gets SIGTERM, `grace` seconds, and SIGKILL.
     """
@@ -34,7 +35,9 @@ def main(grace: float, command: list[str]) -> int:
         _signal_group(child.pid, signal.SIGTERM)
         select.select([reading], [], [], grace)
     _signal_group(child.pid, signal.SIGKILL)
-    return child.returncode if ended else 128 + signal.SIGTERM
+    if not ended:
+        return 128 + signal.SIGTERM
+    return child.returncode if child.returncode >= 0 else 128 - child.returncode
 
 
 def _wait(command_ended: int) -> bool:

@@ -7,6 +7,7 @@ current folder, publishes them, and writes the README's table of results when it
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from ml_pipeline.results_table import write_results
 from ml_pipeline.running.guarded import run_guarded
 
 _TAIL_LINES = 40
+_KILLED = 128 + signal.SIGKILL
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,11 @@ class Steps:
         )
         if status != 0:
             name = " ".join(command[1:4])
-            raise RunFailed(f"`{name}` ended with status {status}.", details={"status": status, "lines": tail})
+            raise RunFailed(
+                f"`{name}` ended with status {status}.",
+                advice="It was killed: by the system, most often, for want of memory." if status == _KILLED else "",
+                details={"status": status, "lines": tail},
+            )
 
     def environment(self) -> dict[str, str]:
         """The variables of every command: this interpreter first, no telemetry, one thread for equal bytes."""
@@ -92,9 +98,10 @@ def _ensure_baseline(path: Path) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Reproduce models through the pipeline and publish them to MLflow.")
     parser.add_argument("models", nargs="*", metavar="MODEL", help="all declared models if none is named")
-    models = parser.parse_args(arguments).models or declared_models()
+    named = parser.parse_args(arguments).models
     steps = Steps(PROJECT_ROOT, on_line=print)
     try:
+        models = named or declared_models()
         reproduce(models, steps)
         publish(models, steps)
         if models == declared_models():
@@ -102,6 +109,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CodesoftError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted. Finished stages are kept: run again to go on.\n")
+        return 130
     return 0
 
 

@@ -32,6 +32,15 @@ class TextInput(_Input):
     max_length: int = Field(default=20_000, ge=1)
     default: str | None = None
 
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        check_bounds(self.min_length, self.max_length)
+        if self.default is not None and not self.min_length <= len(self.default) <= self.max_length:
+            raise ValueError(
+                f"the default has {len(self.default)} characters, not {self.min_length} to {self.max_length}"
+            )
+        return self
+
 
 class NumberInput(_Input):
     """A finite double."""
@@ -43,7 +52,7 @@ class NumberInput(_Input):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        _check_bounds(self.minimum, self.maximum)
+        check_bounds(self.minimum, self.maximum, self.default)
         return self
 
 
@@ -57,7 +66,7 @@ class IntegerInput(_Input):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        _check_bounds(self.minimum, self.maximum)
+        check_bounds(self.minimum, self.maximum, self.default)
         return self
 
 
@@ -72,12 +81,14 @@ class CategoryInput(_Input):
     @field_validator("values", mode="before")
     @classmethod
     def _words(cls, values: Any) -> Any:
-        if any(isinstance(value, bool) for value in values or ()):
-            raise ValueError('YAML reads a bare yes or no as a boolean: quote it, as in ["yes", "no"]')
+        if isinstance(values, list) and any(isinstance(value, bool) for value in values):
+            raise ValueError('YAML reads a bare true or false as a boolean: quote it, as in ["true", "false"]')
         return values
 
     @model_validator(mode="after")
-    def _default_is_listed(self) -> Self:
+    def _listed_once(self) -> Self:
+        if len(set(self.values)) != len(self.values):
+            raise ValueError(f"values repeat: {list(self.values)}")
         if self.values and self.default is not None and self.default not in self.values:
             raise ValueError(f"default {self.default!r} is not among values {list(self.values)}")
         return self
@@ -105,10 +116,11 @@ class DatetimeInput(_Input):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        _check_bounds(self.earliest, self.latest)
+        check_bounds(self.earliest, self.latest, self.default)
         return self
 
 
+INPUT_TYPES = ("text", "number", "integer", "category", "boolean", "datetime")
 InputField = Annotated[
     TextInput | NumberInput | IntegerInput | CategoryInput | BooleanInput | DatetimeInput,
     Field(discriminator="type"),
@@ -121,6 +133,17 @@ def as_utc_milliseconds(moment: datetime) -> datetime:
     return aware.replace(microsecond=aware.microsecond // 1000 * 1000)
 
 
-def _check_bounds(low: Any, high: Any) -> None:
+def check_bounds(low: Any, high: Any, default: Any = None) -> None:
+    """Refuse a lower bound above its upper one, and a default that could not have been sent. None bounds nothing.
+
+    Naive moments mean UTC.
+    """
+    low, high, default = (_comparable(value) for value in (low, high, default))
     if low is not None and high is not None and low > high:
         raise ValueError(f"the lower bound {low} is above the upper bound {high}")
+    if default is not None and ((low is not None and default < low) or (high is not None and default > high)):
+        raise ValueError(f"the default {default} is not from {low} to {high}")
+
+
+def _comparable(value: Any) -> Any:
+    return as_utc_milliseconds(value) if isinstance(value, datetime) else value

@@ -7,7 +7,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from ml_pipeline.errors import InvalidSpec
 from ml_pipeline.learning.cleaning import CLEANERS
 from ml_pipeline.spec.base import Declared
-from ml_pipeline.spec.inputs import InputField
+from ml_pipeline.spec.inputs import INPUT_TYPES, InputField
 from ml_pipeline.spec.sections import (
     Contract,
     Decision,
@@ -39,6 +39,7 @@ SpecSection = Literal[
     "serving",
 ]
 
+_KEY_MARK = "[key]"  # pydantic's last part of a place where a mapping's key is wrong
 _TAKEN_COLUMNS = {"_id", "label", "later"}
 _COLUMNS_BY_KIND = {
     "word_ngrams": {"text", "category"},
@@ -117,6 +118,10 @@ class ModelSpec(Declared):
             raise ValueError(f"the target {self.target.field!r} cannot be an input or attribute")
         if taken := _TAKEN_COLUMNS & self.columns.keys():
             raise ValueError(f"{sorted(taken)} cannot name inputs or attributes: the pipeline's own columns do")
+        if self.decision.require and not self.target.is_binary:
+            raise ValueError(
+                "decision.require is for two labels: a multi-class model has no threshold that could meet it"
+            )
         self._check_features()
         for field in self.cleaning:
             self._require(field, "cleaning", {"text"}, self.inputs)
@@ -161,8 +166,23 @@ class ModelSpec(Declared):
 
 
 def _problem(name: str, error: Any) -> str:
-    """One pydantic error as `models.spam.decision.objective = 'speed': …`, without pydantic's union tags."""
-    where = ".".join(str(part) for part in ("models", name, *error["loc"]))
+    """One pydantic error as `models.spam.decision.objective = 'speed': …`, as it stands in the file."""
+    key_itself = error["loc"][-1:] == (_KEY_MARK,)
+    where = ".".join(str(part) for part in ("models", name, *_place(error["loc"])))
     given = error["input"]
-    shown = "" if isinstance(given, dict | list | Declared) else f" = {given!r}"
-    return f"{where}{shown}: {error['msg'].removeprefix('Value error, ')}"
+    shown = "" if key_itself or isinstance(given, dict | list | Declared) else f" = {given!r}"
+    return f"{where}{shown}: {_message(error)}"
+
+
+def _place(where: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """The keys that lead to a value in params.yaml: pydantic puts an input's type among them, and marks a wrong key."""
+    if where[:1] in (("inputs",), ("attributes",)) and where[-1] != _KEY_MARK:
+        where = (*where[:2], *where[3:])
+    return tuple(part for part in where if part != _KEY_MARK)
+
+
+def _message(error: Any) -> str:
+    if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        return f"`type` must be one of {', '.join(INPUT_TYPES)}"
+    text: str = error["msg"]
+    return text.removeprefix("Value error, ")

@@ -1,11 +1,14 @@
 """The sections of a model's declaration. Each pipeline stage reads, and depends on, a few of them."""
 
+import math
 from datetime import datetime
+from itertools import combinations
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from ml_pipeline.spec.base import Declared
+from ml_pipeline.spec.inputs import check_bounds
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -17,6 +20,13 @@ class Window(Declared):
     field: Name
     start: datetime | None = Field(default=None, alias="from")
     end: datetime | None = Field(default=None, alias="to")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.start is None and self.end is None:
+            raise ValueError("a window needs `from` or `to`")
+        check_bounds(self.start, self.end)
+        return self
 
 
 class Source(Declared):
@@ -49,11 +59,21 @@ class LabelRule(Declared):
     def _one_kind(self) -> Self:
         if (self.equals is None) == (self.above is None and self.below is None):
             raise ValueError("give either `equals`, or `above` and/or `below`")
+        if self.above is not None and self.below is not None and self.above >= self.below:
+            raise ValueError(f"no number is above {self.above} and below {self.below}")
         return self
 
     @property
     def is_numeric(self) -> bool:
         return self.equals is None
+
+    def overlaps(self, other: "LabelRule") -> bool:
+        """Whether some value matches both rules. Rules of two kinds never do."""
+        if not (self.is_numeric and other.is_numeric):
+            return self.equals == other.equals
+        above = max((rule.above for rule in (self, other) if rule.above is not None), default=-math.inf)
+        below = min((rule.below for rule in (self, other) if rule.below is not None), default=math.inf)
+        return above < below
 
     def matches(self, value: str | float) -> bool:
         if isinstance(value, str):
@@ -92,6 +112,9 @@ class Target(Declared):
             raise ValueError("a target needs at least two labels")
         if len({rule.is_numeric for rule in self.labels.values()}) > 1:
             raise ValueError("labels must all be words or all be numeric ranges")
+        for one, other in combinations(self.labels, 2):
+            if self.labels[one].overlaps(self.labels[other]):
+                raise ValueError(f"labels {one!r} and {other!r} claim the same values")
         if len(self.labels) == 2 and self.positive not in self.labels:
             raise ValueError(f"two labels need `positive`: one of {sorted(self.labels)}")
         if len(self.labels) > 2 and self.positive is not None:
@@ -125,6 +148,12 @@ class Backtest(Declared):
     earliest: datetime | None = None
     latest: datetime | None = None
 
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        check_bounds(self.earliest, self.start)
+        check_bounds(self.start, self.latest)
+        return self
+
 
 class Split(Declared):
     """Which rows are held out: a share by the hash of the id, or those from a moment on."""
@@ -140,6 +169,8 @@ class Split(Declared):
     def _time_has_a_start(self) -> Self:
         if self.by == "time" and (self.field is None or self.start is None):
             raise ValueError("a split by time needs `field` and `from`")
+        if self.by == "hash" and (self.field is not None or self.start is not None):
+            raise ValueError("a split by hash takes neither `field` nor `from`: set `by: time`, or leave them out")
         return self
 
 
@@ -157,14 +188,59 @@ class Features(Declared):
     blocks: tuple[FeatureBlock, ...] = Field(min_length=1)
 
 
-class Estimator(Declared):
-    """A scikit-learn classifier from the allow-list in `ml_pipeline.learning.estimators`."""
+Family = Literal[
+    "logistic_regression",
+    "linear_svm",
+    "ridge",
+    "sgd",
+    "linear_discriminant",
+    "multinomial_naive_bayes",
+    "complement_naive_bayes",
+    "bernoulli_naive_bayes",
+    "gaussian_naive_bayes",
+    "nearest_neighbors",
+    "decision_tree",
+    "random_forest",
+    "extra_trees",
+    "ada_boost",
+    "gradient_boosting",
+    "hist_gradient_boosting",
+    "voting",
+    "stacking",
+]
+_SCORES_ALONE = {"linear_svm", "ridge"}
 
-    family: str
+
+class Estimator(Declared):
+    """A scikit-learn classifier of an allowed family; `ml_pipeline.learning.estimators` builds it.
+
+    `params` are checked there, by scikit-learn, which is too slow to import for a look at the declaration.
+    """
+
+    family: Family
     params: dict[str, Any] = Field(default_factory=dict)
     calibration: Literal["none", "sigmoid", "isotonic"] = "none"
     members: tuple["Estimator", ...] = ()
-    weights: tuple[float, ...] | None = None
+    weights: tuple[Annotated[float, Field(ge=0.0)], ...] | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.family in ("voting", "stacking"):
+            if len(self.members) < 2:
+                raise ValueError(f"{self.family} needs at least two `members`")
+        elif self.members:
+            raise ValueError(f"{self.family} is not an ensemble: only voting and stacking have `members`")
+        if self.weights is not None:
+            self._check_weights(self.weights)
+        if self.family in _SCORES_ALONE and self.calibration == "none":
+            raise ValueError(f"{self.family} gives scores, not probabilities: set `calibration: sigmoid` (or isotonic)")
+        return self
+
+    def _check_weights(self, weights: tuple[float, ...]) -> None:
+        if self.family != "voting":
+            raise ValueError(f"{self.family} has no `weights`: only voting has")
+        if len(weights) != len(self.members) or not any(weights):
+            raise ValueError(f"voting over {len(self.members)} members needs as many `weights`, not all of them 0")
 
 
 class Decision(Declared):
@@ -175,6 +251,12 @@ class Decision(Declared):
     false_negative: float = Field(default=1.0, ge=0.0)
     require: dict[Literal["accuracy", "f1", "precision", "recall"], Share] = Field(default_factory=dict)
     folds: int = Field(default=5, ge=2, le=20)
+
+    @model_validator(mode="after")
+    def _something_costs(self) -> Self:
+        if self.objective == "cost" and not (self.false_positive or self.false_negative):
+            raise ValueError("the objective `cost` needs a `false_positive` or a `false_negative` above 0")
+        return self
 
 
 class Evaluation(Declared):

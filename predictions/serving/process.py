@@ -24,6 +24,7 @@ from predictions.selectors import read_snapshot
 from predictions.serving.routing import LiveModel, LiveVersion
 from predictions.serving.shelf import BundleShelf
 from predictions.snapshot import Release, Route, Snapshot
+from predictions.statements import bound_statements
 
 WATCH_SECONDS = 0.75  # a revocation is effective within 1 s: period and read together
 LOAD_SECONDS = 0.5
@@ -123,7 +124,7 @@ class ServingProcess:
     def refresh(self) -> None:
         """Read the snapshot once. While the database is away the last one goes on, at a start the one in the file."""
         try:
-            _bound_statements()
+            bound_statements(STATEMENT_MILLISECONDS)
             snapshot = read_snapshot()
         except (DatabaseError, InterfaceError) as error:
             connection.close()
@@ -250,13 +251,6 @@ class ServingProcess:
                     model=current.snapshot.model_of(bundle_hash),
                 )
                 self._reported.add(bundle_hash)
-
-
-def _bound_statements() -> None:
-    """No statement of this thread's connection may hang: PostgreSQL is told so whenever the connection is new."""
-    if connection.vendor == "postgresql" and connection.connection is None:
-        with connection.cursor() as cursor:
-            cursor.execute(f"SET statement_timeout = {STATEMENT_MILLISECONDS}")
 
 
 def _described(model: LiveModel) -> dict[str, Any]:

@@ -92,9 +92,11 @@ def test_a_changed_module_concerns_the_stages_that_import_it(project: Path) -> N
         module.write_bytes(before)
 
 
-def test_git_sees_nothing_that_a_run_leaves(project: Path) -> None:
+def test_git_sees_nothing_that_a_run_or_a_look_at_its_plots_leaves(project: Path) -> None:
+    (project / "dvc_plots").mkdir()
+    (project / "dvc_plots" / "index.html").touch()  # where `dvc plots show` writes
     left = subprocess.run(
-        ["git", "status", "--porcelain", "--untracked-files=all", "--", "artifacts", "var", ".dvc"],
+        ["git", "status", "--porcelain", "--untracked-files=all", "--", "artifacts", "dvc_plots", "var", ".dvc"],
         cwd=project,
         check=True,
         capture_output=True,

@@ -1,10 +1,13 @@
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from ml_pipeline.errors import InvalidSpec, UnknownModel
+from ml_pipeline.learning.estimators import ENSEMBLES, FAMILIES
 from ml_pipeline.params import declared_models, load_spec
+from ml_pipeline.spec.sections import Family
 from tests.ml_pipeline.declared import MODEL, block, declare, spec
 
 
@@ -37,3 +40,130 @@ def test_a_model_that_is_not_declared_is_named_beside_those_that_are(tmp_path: P
     assert declared_models(tmp_path / "params.yaml") == [MODEL]
     with pytest.raises(UnknownModel, match="Declared are: tickets"):
         load_spec("cinema", tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"decision": {"speed": 1}}, "models.tickets.decision: 'speed' cannot stand here; allowed are objective, "),
+        ({"extra": {}}, "models.tickets: 'extra' cannot stand here; allowed are about, source, "),
+        ({"split": {"start": "2002-09-01"}}, "models.tickets.split: 'start' cannot stand here; allowed are by, "),
+        (
+            {"inputs": {"price": {"type": "number", "minimum": "low"}}},
+            "models.tickets.inputs.price.minimum = 'low': Input should be a valid number",
+        ),
+        (
+            {"inputs": {"price": {"type": "number", "minimum": float("nan")}}},
+            "models.tickets.inputs.price.minimum = nan: Input should be a finite number",
+        ),
+        (
+            {"inputs": {"price": {"type": "money"}}},
+            "models.tickets.inputs.price: `type` must be one of text, number, integer, category, boolean, datetime",
+        ),
+        ({"inputs": {"price": {}}}, "models.tickets.inputs.price: `type` must be one of text, number, "),
+        (
+            {"inputs": {"colour": {"type": "category", "values": 5}}},
+            "models.tickets.inputs.colour.values = 5: Input should be",
+        ),
+        ({"decision": {"require": {"speed": 1}}}, "models.tickets.decision.require.speed: Input should be 'acc"),
+    ],
+)
+def test_a_wrong_key_or_value_is_named_as_it_stands_in_the_file_beside_what_is_allowed(
+    changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InvalidSpec) as caught:
+        spec(**changes)
+    assert any(problem.startswith(message) for problem in caught.value.details["problems"]), caught.value.details
+
+
+LOGISTIC, RIDGE = {"family": "logistic_regression"}, {"family": "ridge", "calibration": "sigmoid"}
+
+
+@pytest.mark.parametrize(
+    ("estimator", "message"),
+    [
+        ({"family": "quantum_forest"}, r"estimator\.family = 'quantum_forest': Input should be 'logistic"),
+        ({"family": "voting", "members": [LOGISTIC]}, "needs at least two `members`"),
+        ({"family": "ridge", "calibration": "sigmoid", "members": [LOGISTIC, RIDGE]}, "ridge is not an ensemble"),
+        ({"family": "ridge"}, "ridge gives scores, not probabilities: set `calibration: sigmoid`"),
+        ({"family": "voting", "members": [LOGISTIC, {"family": "linear_svm"}]}, r"members\.1: linear_svm gives scores"),
+        ({"family": "voting", "members": [LOGISTIC, RIDGE], "weights": [1, 2, 3]}, "as many `weights`"),
+        ({"family": "voting", "members": [LOGISTIC, RIDGE], "weights": [0, 0]}, "not all of them 0"),
+        ({"family": "stacking", "members": [LOGISTIC, RIDGE], "weights": [1, 2]}, "stacking has no `weights`"),
+    ],
+)
+def test_an_estimator_that_cannot_be_is_refused_before_anything_runs(estimator: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidSpec, match=message):
+        spec(estimator=estimator)
+
+
+def test_the_families_that_a_declaration_may_name_are_those_that_can_be_built() -> None:
+    assert set(get_args(Family)) == FAMILIES.keys() | ENSEMBLES
+
+
+NUMBERS = {"field": "kind", "positive": "high"}
+THREE = {"field": "kind", "labels": ["good", "bad", "odd"]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"inputs": {"price": {"type": "number", "maximum": 9, "default": 10}}},
+            "default 10.0 is not from None to 9.0",
+        ),
+        ({"inputs": {"text": {"type": "text", "min_length": 9, "max_length": 5}}}, "lower bound 9 is above"),
+        ({"inputs": {"text": {"type": "text", "default": ""}}}, "default has 0 characters, not 1 to 20000"),
+        ({"inputs": {"colour": {"type": "category", "values": ["red", "red"]}}}, "values repeat"),
+        (
+            {"target": {**NUMBERS, "labels": {"high": {"above": 0}, "low": {"below": 1}}}},
+            "'high' and 'low' claim the same",
+        ),
+        (
+            {"target": {**NUMBERS, "labels": {"high": {"above": 2, "below": 1}, "low": {"below": 1}}}},
+            "no number is above",
+        ),
+        (
+            {"target": {**NUMBERS, "labels": {"high": {"equals": "1"}, "low": {"equals": "1"}}}},
+            "'high' and 'low' claim the same",
+        ),
+        ({"split": {"by": "hash", "field": "sent_at", "from": "2026-01-01"}}, "by hash takes neither"),
+        (
+            {"split": {"backtest": {"field": "sent_at", "from": "2026-01-01", "latest": "2025-01-01T00:00:00Z"}}},
+            "split.backtest: the lower bound",
+        ),
+        (
+            {"source": {"collection": "x", "window": {"field": "sent_at", "from": "2026-02-01", "to": "2026-01-01"}}},
+            "source.window: the lower bound",
+        ),
+        ({"source": {"collection": "x", "window": {"field": "sent_at"}}}, "a window needs `from` or `to`"),
+        ({"decision": {"objective": "cost", "false_positive": 0, "false_negative": 0}}, "needs a `false_positive`"),
+        ({"target": THREE, "decision": {"require": {"recall": 0.9}}}, "decision.require is for two labels"),
+    ],
+)
+def test_a_declaration_that_contradicts_itself_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidSpec, match=message):
+        spec(**changes)
+
+
+def test_neighbouring_ranges_may_leave_a_number_out_but_share_none() -> None:
+    ratings = {"labels": {"high": {"above": 0}, "low": {"below": 0}}}
+    assert spec(target={**NUMBERS, **ratings}).target.label_of(0.0) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("models:\n\ttickets: {}\n", r"found character '\\t' that cannot start any token at line 2, column 1\.$"),
+        ("models:\n  a: {}\n  a: {}\n", r'found duplicate key "a" .* at line 3, column 3\.$'),
+        ("models: [\n", r"at line 2, column 1\.$"),
+        ("models: \x07\n", "unacceptable character"),
+        ("models: {}\n", "has no `models:` mapping"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_with_the_line(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(InvalidSpec) as caught:
+        declared_models(path)
+    assert re.search(message, caught.value.message)

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.core.management import call_command
 from django.db import IntegrityError, close_old_connections, connection, transaction
 from django.utils import timezone
 from pytest_django import Settings
@@ -18,6 +19,7 @@ from ml_pipeline.paths import Artifacts
 from ml_pipeline.running.job import JobResult
 from registry_ui.errors import PermissionRefused, RunActive, RunFenced, WrongState
 from registry_ui.models import AuditEntry, ModelVersion, PipelineRun
+from registry_ui.selectors import active_run
 from registry_ui.services.access import Actor
 from registry_ui.services.candidates import candidate_import
 from registry_ui.services.decisions import version_approve
@@ -263,3 +265,18 @@ def test_a_cancelled_queued_run_is_never_taken(requested: PipelineRun, requester
 
     assert run_claim(run_id=requested.pk) is None
     assert runs_dispatch(send=lambda _: None) == 0
+
+
+def test_a_person_who_stops_waiting_does_not_stop_the_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def press_ctrl_c(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("registry_ui.management.commands.retrain.time.sleep", press_ctrl_c)
+    with pytest.raises(SystemExit, match="130"):
+        call_command("retrain", "mortgage", wait=True)
+    assert "The run goes on" in capsys.readouterr().out
+    run = active_run(model="mortgage")
+    assert run is not None
+    assert run.state == PipelineRun.State.QUEUED

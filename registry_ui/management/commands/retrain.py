@@ -1,6 +1,7 @@
 """`manage.py retrain MODEL`: request a pipeline run, and wait for its end where asked to."""
 
 import getpass
+import sys
 import time
 from argparse import ArgumentParser
 from typing import Any
@@ -33,8 +34,13 @@ class Command(BaseCommand):
         except CodesoftError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"Run {run.pk} of {model} is queued.")
-        if options["wait"]:
+        if not options["wait"]:
+            return
+        try:
             self._wait(run)
+        except KeyboardInterrupt:
+            self.stdout.write("Waiting no longer. The run goes on: the admin shows it, and can cancel it.")
+            sys.exit(130)
 
     def _wait(self, run: PipelineRun) -> None:
         shown = ("", "")

@@ -74,3 +74,8 @@ def test_output_of_both_streams_and_the_exit_status_come_through():
     assert status == 7
     assert lines[:2] == ["out", "err"]
     assert lines[2] == "é" * 70000
+
+
+def test_a_command_that_was_killed_gives_the_status_that_a_shell_would():
+    status = run_guarded(["sh", "-c", "kill -KILL $$"], cwd=PROJECT_ROOT, env=os.environ, on_line=print)
+    assert status == 128 + signal.SIGKILL

@@ -81,8 +81,6 @@ def test_more_folds_than_rows_of_a_label_stop_the_run() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"estimator": {"family": "linear_svm"}}, "not probabilities"),
-        ({"estimator": {"family": "quantum_forest"}}, "allow-list"),
         ({"estimator": {"family": "logistic_regression", "params": {"C": -1}}}, "cannot take"),
         ({"estimator": {"family": "nearest_neighbors", "params": {"algorithm": "kd_tree"}}}, "allows only"),
         ({"estimator": {"family": "gaussian_naive_bayes"}}, "cannot be fitted"),
