@@ -188,7 +188,12 @@ def _within(value: Ordered, low: Ordered | None, high: Ordered | None) -> Ordere
 def _plain(value: Any) -> str:
     if isinstance(value, datetime):
         return format_moment(value)
-    return f"{value:g}" if isinstance(value, float) else _shown(str(value) if abs(value) < 10**30 else "a huge number")
+    return plain_number(value) if abs(value) < 10**30 else "A huge number"
+
+
+def plain_number(value: float) -> str:
+    """Every digit that tells it from its neighbours: a value just beyond a bound does not read like the bound."""
+    return str(value).removesuffix(".0")
 
 
 def _shown(text: object) -> str:

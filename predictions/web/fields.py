@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ml_pipeline.inputs import plain_number
 from ml_pipeline.spec import (
     BooleanInput,
     CategoryInput,
@@ -130,8 +131,8 @@ def _category_widget(field: CategoryInput) -> _Widget:
 def _number_widget(step: str) -> Callable[[Any], _Widget]:
     def widget(field: NumberInput | IntegerInput) -> _Widget:
         bounds = {"min": field.minimum, "max": field.maximum}
-        shown = {name: f"{bound:g}" for name, bound in bounds.items() if bound is not None and abs(bound) < 2**53}
-        return "number", (), {"step": step, **shown}
+        told = {name: bound for name, bound in bounds.items() if bound is not None and abs(bound) < 2**53}
+        return "number", (), {"step": step, **{name: plain_number(bound) for name, bound in told.items()}}
 
     return widget
 

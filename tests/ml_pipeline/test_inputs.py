@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ml_pipeline.inputs import Refused, validate_value
-from ml_pipeline.spec.inputs import DatetimeInput
+from ml_pipeline.spec.inputs import DatetimeInput, NumberInput
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,16 @@ def test_a_moment_may_be_spelled_as_iso_8601_and_rfc_3339_allow(text: str) -> No
 def test_nothing_else_may_stand_between_date_and_time(between: str) -> None:
     with pytest.raises(Refused):
         validate_value(DatetimeInput(type="datetime"), f"2002-09-25{between}10:00")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (1234567.25, "1234567.25 is above the maximum 1234567."),
+        (-1e-9, "-1e-09 is below the minimum 0."),
+        (10**200, "A huge number is above the maximum 1234567."),
+    ],
+)
+def test_a_value_beyond_a_bound_is_told_apart_from_it(value: float, message: str) -> None:
+    with pytest.raises(Refused, match=f"^{message}$"):
+        validate_value(NumberInput(type="number", minimum=0, maximum=1234567), value)

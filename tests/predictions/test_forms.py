@@ -7,8 +7,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from ml_pipeline.spec.inputs import NumberInput
 from predictions.models import Prediction
 from predictions.serving.process import ServingProcess
+from predictions.web.fields import form_fields
 
 SPAM = {"subject": "", "body": "win money now\r\nclick", "from_domain": "example.org", "sent_at": "2002-09-25T08:03"}
 
@@ -120,3 +122,8 @@ def test_the_pages_ask_the_database_nothing(
         assert client.get("/").status_code == 200
         assert client.post("/models/spam/", SPAM).status_code == 200
         assert client.get("/api/v1/docs").status_code == 200
+
+
+def test_a_bound_of_many_digits_reaches_the_browser_whole() -> None:
+    [field] = form_fields({"income": NumberInput(type="number", minimum=0.5, maximum=12_345_678)}, {}, {})
+    assert dict(field.attributes) == {"step": "any", "min": "0.5", "max": "12345678"}
