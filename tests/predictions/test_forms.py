@@ -1,6 +1,7 @@
 """The browser's door: the same answers as the API, without JavaScript."""
 
 import re
+from html.parser import HTMLParser
 from typing import Any
 
 import pytest
@@ -80,6 +81,34 @@ def test_bad_values_are_refused_with_a_page(client: Client, live: ServingProcess
     response = client.post("/models/spam/", values)
     assert response.status_code == 400
     assert "Please correct 1 field" in text_of(response)
+
+
+class FormValues(HTMLParser):
+    """What a browser shows in a page's text fields, and sends: name → value."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.values: dict[str, str] = {}
+        self._area = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        given = dict(attributes)
+        if tag in ("input", "textarea"):
+            self.values[given["name"] or ""] = given.get("value") or ""
+        self._area = (given["name"] or "") if tag == "textarea" else ""
+
+    def handle_data(self, data: str) -> None:
+        if self._area:
+            self.values[self._area] = data.removeprefix("\n")  # as HTML says
+            self._area = ""
+
+
+@pytest.mark.parametrize("body", ["", "win money now", "\n\n  New Page 2\n", "a"])
+def test_a_text_comes_back_from_the_page_as_it_was_typed(client: Client, live: ServingProcess, body: str) -> None:
+    page = text_of(client.post("/models/spam/", {**SPAM, "body": body, "subject": " a "}))
+    assert FormValues(page).values["body"] == body
+    assert FormValues(page).values["subject"] == " a "
 
 
 def test_what_a_user_typed_is_escaped(client: Client, live: ServingProcess) -> None:
