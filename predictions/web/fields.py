@@ -119,13 +119,14 @@ _Widget = tuple[str, tuple[str, ...], dict[str, str]]
 
 
 def _text_widget(field: TextInput) -> _Widget:
-    return "textarea" if field.max_length > LONG_TEXT else "text", (), {"maxlength": str(field.max_length)}
+    """No `maxlength`: a browser cuts a pasted text there in silence, and counts UTF-16 units, not characters."""
+    return "textarea" if field.max_length > LONG_TEXT else "text", (), {}
 
 
 def _category_widget(field: CategoryInput) -> _Widget:
     if field.values:
         return "select", field.values, {}
-    return "text", (), {"maxlength": str(field.max_length)}
+    return "text", (), {}
 
 
 def _number_widget(step: str) -> Callable[[Any], _Widget]:
