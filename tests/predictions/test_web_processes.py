@@ -47,6 +47,16 @@ def server(prepared: tuple[Path, str], tmp_path: Path) -> Iterator[WebServer]:
     server.stop(signal.SIGKILL)
 
 
+@pytest.fixture(scope="module")
+def standing_server(prepared: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
+    """One server for the tests that leave no trace in it."""
+    folder = tmp_path_factory.mktemp("standing")
+    shutil.copytree(prepared[0], folder, dirs_exist_ok=True)
+    server = WebServer(folder).start()
+    yield server
+    server.stop(signal.SIGKILL)
+
+
 @pytest.fixture
 def token(prepared: tuple[Path, str]) -> str:
     return prepared[1]
@@ -196,3 +206,24 @@ def test_a_start_says_what_it_serves_and_what_it_cannot_load(server: WebServer, 
     assert observations() == [("lost", "bundle_not_loaded")]
     assert json.loads((tmp_path / "serving" / "snapshot.json").read_text())["format"] == 1
     assert (tmp_path / "serving" / "snapshot.json").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("framing", "body"),
+    [
+        ("Transfer-Encoding: chunked", b"ZZ\r\n"),
+        ("Transfer-Encoding: chunked", b"5\r\nabc"),
+        ("Transfer-Encoding: chunked", b"3\r\nabcdef\r\n0\r\n\r\n"),
+        ("Transfer-Encoding: chunked", b"0\r\nno trailer\r\n\r\n"),
+        ("Content-Length: 900", b'{"inputs": {"text": "whole, but not all that was promised"}}'),
+    ],
+    ids=["chunk size", "chunk cut off", "chunk too long", "bad trailer", "length"],
+)
+def test_a_body_that_breaks_off_or_is_ill_framed_is_the_callers_fault(
+    standing_server: WebServer, token: str, framing: str, body: bytes
+) -> None:
+    place = "POST /api/v1/models/sentiment/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json"
+    for known, status, code in ((f"Token {token}", 400, "malformed_body"), ("", 401, "not_authenticated")):
+        head = f"{place}\r\nAuthorization: {known}\r\n{framing}\r\n\r\n"
+        answer = standing_server.send(head.encode() + body)
+        assert (answer[0], answer[1]["code"]) == (status, code)
