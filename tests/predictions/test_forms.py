@@ -124,6 +124,16 @@ def test_an_unknown_model_and_one_that_is_not_live_have_pages(client: Client, li
         assert "All models" in text_of(response)
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
+def test_another_method_is_refused_with_a_page_that_names_the_right_ones(live: ServingProcess, method: str) -> None:
+    client = Client(enforce_csrf_checks=True)
+    for path, allowed in (("/", "GET, HEAD"), ("/models/spam/", "GET, HEAD, POST"), ("/api/v1/docs", "GET, HEAD")):
+        if method not in allowed:
+            response = client.generic(method, path)
+            assert (response.status_code, response["Allow"]) == (405, allowed)
+            assert f"takes {allowed} alone" in text_of(response)
+
+
 def test_a_form_without_its_token_is_refused_with_a_page(live: ServingProcess) -> None:
     response = Client(enforce_csrf_checks=True).post("/models/spam/", SPAM)
     assert response.status_code == 403
