@@ -227,3 +227,20 @@ def test_a_body_that_breaks_off_or_is_ill_framed_is_the_callers_fault(
         head = f"{place}\r\nAuthorization: {known}\r\n{framing}\r\n\r\n"
         answer = standing_server.send(head.encode() + body)
         assert (answer[0], answer[1]["code"]) == (status, code)
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"GET /api/v1/models HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 9_000 + b"\r\n\r\n", 431),
+        (b"GET /api/v1/models?" + b"x" * 5_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+        (b"POST /api/v1/models HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"<>\r\n\r\n", 400),
+    ],
+    ids=["long header", "long address", "negative length", "no HTTP"],
+)
+def test_what_the_web_server_itself_refuses_is_answered_in_json(
+    standing_server: WebServer, request_: bytes, status: int
+) -> None:
+    answered, content = standing_server.send(request_)
+    assert (answered, set(content)) == (status, {"code", "message", "details"})
