@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from django.core.exceptions import RequestDataTooBig
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.shortcuts import render
 
 from codesoft.api_errors import error_body
@@ -14,13 +14,18 @@ API_PREFIX = "/api/"
 
 
 class ErrorPagesMiddleware:
-    """Turns an error of ours that left a view into its answer, with the status of the one table."""
+    """Turns an error of ours that left a view into its answer, with the status of the one table; gives a 405 a body."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self._get_response(request)
+        response = self._get_response(request)
+        if isinstance(response, HttpResponseNotAllowed):  # Django's own has no body
+            allowed = response["Allow"]
+            response = _answer(request, 405, "method_not_allowed", f"This address takes {allowed} alone.")
+            response["Allow"] = allowed
+        return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, CodesoftError):

@@ -5,6 +5,7 @@ children's OpenMP, and threads do not survive a fork. The master alone wipes the
 server, which ends with it however it dies, because its standard input closes.
 """
 
+import json
 import os
 import shutil
 import socket
@@ -12,6 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+from gunicorn import util
 
 from ml_pipeline.environment import Environment
 
@@ -38,6 +41,16 @@ errorlog = "-"
 loglevel = os.environ.get("LOG_LEVEL", "info").lower()
 
 _metrics_server: subprocess.Popen[bytes] | None = None
+
+
+def _write_error(sock: socket.socket, status: int, reason: str, message: str) -> None:
+    """What is no HTTP, or beyond its limits, never reaches the application. It is answered in the API's form too."""
+    body = json.dumps({"code": "bad_request", "message": f"{reason}. {message}".strip(), "details": {}}).encode()
+    head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
+    util.write_nonblock(sock, f"{head}Content-Length: {len(body)}\r\n\r\n".encode("latin-1") + body)
+
+
+util.write_error = _write_error  # gunicorn has no setting for it, and its own is HTML
 
 
 def on_starting(server: Any) -> None:

@@ -1,10 +1,14 @@
 """What an answer leaves unread of its request."""
 
 from collections.abc import Callable
+from contextlib import suppress
+from typing import IO, Any
 
 from django.http import HttpRequest, HttpResponse
 
-_BLOCK = 64 * 1024
+from predictions.api.parsing import read_block
+from predictions.errors import MalformedBody
+
 _MOST = 16 * 2**20
 
 
@@ -21,7 +25,12 @@ class DrainBodyMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self._get_response(request)
         if request.META.get("wsgi.input_terminated"):  # elsewhere reading beyond the body would wait for ever
-            stream, left = request.META["wsgi.input"], _MOST
-            while left > 0 and (block := stream.read(_BLOCK)):
-                left -= len(block)
+            with suppress(MalformedBody):  # there is no rest that could be read
+                drain(request.META["wsgi.input"])
         return response
+
+
+def drain(stream: IO[Any]) -> None:
+    left = _MOST
+    while left > 0 and (block := read_block(stream)):
+        left -= len(block)

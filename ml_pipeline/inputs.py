@@ -5,6 +5,7 @@ missing.
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -24,6 +25,9 @@ from ml_pipeline.spec.inputs import (
 Value = str | float | int | bool | datetime | None
 Row = dict[str, Value]
 Ordered = TypeVar("Ordered", float, int, datetime)
+
+# `datetime.fromisoformat` takes any character between date and time, also NUL and a lone surrogate.
+_MOMENT = re.compile(r"[0-9W-]{7,10}([T ][0-9:.,]+(Z|[+-][0-9:.]+)?)?", re.IGNORECASE)
 
 
 class Refused(ValueError):
@@ -139,7 +143,7 @@ def _boolean(_field: BooleanInput, value: object) -> bool:
 
 def _moment(field: DatetimeInput, value: object) -> datetime:
     if isinstance(value, str):
-        value = _parsed_moment(value)
+        value = _parsed_moment(_string(value))
     if not isinstance(value, datetime):
         raise Refused("wrong_type", 'A moment in ISO 8601 is needed, as in "2026-03-03T14:00:00Z".')
     try:
@@ -150,8 +154,11 @@ def _moment(field: DatetimeInput, value: object) -> datetime:
 
 
 def _parsed_moment(text: str) -> datetime:
+    """ISO 8601, also as RFC 3339 spells it: a small `t` or `z`, or a space between date and time."""
     try:
-        return datetime.fromisoformat(text)
+        if not _MOMENT.fullmatch(text):
+            raise ValueError(text)
+        return datetime.fromisoformat(text.upper())
     except ValueError as error:
         raise Refused(
             "wrong_type", f'{_shown(text)!r} is not a moment in ISO 8601, as in "2026-03-03T14:00:00Z".'
@@ -181,7 +188,12 @@ def _within(value: Ordered, low: Ordered | None, high: Ordered | None) -> Ordere
 def _plain(value: Any) -> str:
     if isinstance(value, datetime):
         return format_moment(value)
-    return f"{value:g}" if isinstance(value, float) else _shown(str(value) if abs(value) < 10**30 else "a huge number")
+    return plain_number(value) if abs(value) < 10**30 else "A huge number"
+
+
+def plain_number(value: float) -> str:
+    """Every digit that tells it from its neighbours: a value just beyond a bound does not read like the bound."""
+    return str(value).removesuffix(".0")
 
 
 def _shown(text: object) -> str:

@@ -8,6 +8,7 @@ from typing import IO, Any, NoReturn
 
 from django.conf import settings
 from django.http import HttpRequest
+from gunicorn.http.errors import ParseException
 from rest_framework.parsers import BaseParser
 
 from predictions.errors import BodyTooLarge, MalformedBody
@@ -23,13 +24,17 @@ class StrictJSONParser(BaseParser):
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        return parse_strict_json(read_bounded(stream, settings.PREDICTION_BODY_LIMIT))
+        body = read_bounded(stream, settings.PREDICTION_BODY_LIMIT)
+        promised = (parser_context or {})["request"].META.get("CONTENT_LENGTH") or "0"
+        if len(body) < int(promised):
+            raise _malformed(f"it ends after {len(body)} of {promised} bytes")
+        return parse_strict_json(body)
 
 
 def read_bounded(stream: IO[Any], limit: int) -> bytes:
     """The whole body; BodyTooLarge where it is longer than `limit` bytes, of which no more is kept."""
     body = bytearray()
-    while block := stream.read(_BLOCK):
+    while block := read_block(stream):
         body += block
         if len(body) > limit:
             raise BodyTooLarge(
@@ -38,6 +43,15 @@ def read_bounded(stream: IO[Any], limit: int) -> bytes:
                 details={"limit_bytes": limit},
             )
     return bytes(body)
+
+
+def read_block(stream: IO[Any]) -> bytes:
+    """The next bytes, none at the end; MalformedBody where the connection broke off or chunks are not what they say."""
+    try:
+        block: bytes = stream.read(_BLOCK)
+    except (OSError, ParseException) as error:
+        raise _malformed("it broke off, or its chunks are not well-formed") from error
+    return block
 
 
 def accept_chunked(request: HttpRequest) -> None:

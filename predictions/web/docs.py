@@ -6,7 +6,6 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_safe
 
 from predictions.api.presenting import present_input
 from predictions.api.schema import example_answer, example_inputs
@@ -14,12 +13,12 @@ from predictions.api.schema_components import ERRORS
 from predictions.serving import current
 from predictions.serving.routing import LiveModel, LiveVersion
 from predictions.web.results import curl_command
-from predictions.web.views import login_where_needed
+from predictions.web.views import login_where_needed, takes
 
 _NOT_LIMITS = ("title", "help", "type", "required", "values")
 
 
-@require_safe
+@takes("GET", "HEAD")
 @login_where_needed
 def api_docs(request: HttpRequest) -> HttpResponse:
     context = {

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ml_pipeline.inputs import plain_number
 from ml_pipeline.spec import (
     BooleanInput,
     CategoryInput,
@@ -118,20 +119,21 @@ _Widget = tuple[str, tuple[str, ...], dict[str, str]]
 
 
 def _text_widget(field: TextInput) -> _Widget:
-    return "textarea" if field.max_length > LONG_TEXT else "text", (), {"maxlength": str(field.max_length)}
+    """No `maxlength`: a browser cuts a pasted text there in silence, and counts UTF-16 units, not characters."""
+    return "textarea" if field.max_length > LONG_TEXT else "text", (), {}
 
 
 def _category_widget(field: CategoryInput) -> _Widget:
     if field.values:
         return "select", field.values, {}
-    return "text", (), {"maxlength": str(field.max_length)}
+    return "text", (), {}
 
 
 def _number_widget(step: str) -> Callable[[Any], _Widget]:
     def widget(field: NumberInput | IntegerInput) -> _Widget:
         bounds = {"min": field.minimum, "max": field.maximum}
-        shown = {name: f"{bound:g}" for name, bound in bounds.items() if bound is not None and abs(bound) < 2**53}
-        return "number", (), {"step": step, **shown}
+        told = {name: bound for name, bound in bounds.items() if bound is not None and abs(bound) < 2**53}
+        return "number", (), {"step": step, **{name: plain_number(bound) for name, bound in told.items()}}
 
     return widget
 

@@ -9,7 +9,8 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_safe
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_http_methods
 
 from ml_pipeline.bundle.model_bundle import ModelBundle
 from ml_pipeline.errors import InvalidInputs
@@ -38,7 +39,16 @@ def login_where_needed(view: View[P]) -> View[P]:
     return guarded
 
 
-@require_safe
+def takes(*methods: str) -> Callable[[View[P]], View[P]]:
+    """Refuse another method before a form's token is asked for, whose lack would be the wrong thing to complain of."""
+
+    def decorate(view: View[P]) -> View[P]:
+        return csrf_exempt(require_http_methods(methods)(csrf_protect(view)))
+
+    return decorate
+
+
+@takes("GET", "HEAD")
 @login_where_needed
 def models_page(request: HttpRequest) -> HttpResponse:
     """Every known model: what it is for, which version is live, how good it is."""
@@ -49,6 +59,7 @@ def models_page(request: HttpRequest) -> HttpResponse:
     return render(request, "predictions/models.html", {"models": models})
 
 
+@takes("GET", "HEAD", "POST")
 @login_where_needed
 def model_page(request: HttpRequest, model: str) -> HttpResponse:
     """The form of one model, and after a POST its answer on the same page."""

@@ -74,6 +74,26 @@ def test_a_form_is_filled_in_a_browser_and_shows_the_prediction(product, page, m
     assert page.locator("#version").inner_text() == str(product.predict(model, _example(product, model))["version"])
 
 
+@pytest.mark.parametrize(
+    ("model", "field", "typed"), [("mortgage", "loan_to_value", "1e"), ("spam", "sent_at", "0102")]
+)
+def test_a_value_that_the_browser_cannot_read_is_not_taken_for_a_missing_one(product, page, model, field, typed):
+    page.goto(f"{product.url}/models/{model}/?example=0")
+    page.locator(f"[name={field}]").clear()
+    page.locator(f"[name={field}]").press_sequentially(typed)
+    page.get_by_role("button", name="Predict").click()
+    page.wait_for_timeout(1_000)
+    assert page.locator("#label").count() == 0
+
+
+def test_a_text_that_is_too_long_is_refused_and_kept_rather_than_cut(product, page):
+    page.goto(f"{product.url}/models/sentiment/")
+    page.locator("[name=text]").fill("x" * 20_001)
+    page.get_by_role("button", name="Predict").click()
+    assert "20001 characters; at most 20000 are allowed." in page.get_by_role("alert").inner_text()
+    assert page.locator("[name=text]").input_value() == "x" * 20_001
+
+
 def _example(product, model):
     """Inputs that any model takes: its required ones as plain text, the others left out."""
     _, known = product.call(f"models/{model}")

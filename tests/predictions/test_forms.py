@@ -1,14 +1,17 @@
 """The browser's door: the same answers as the API, without JavaScript."""
 
 import re
+from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from ml_pipeline.spec.inputs import NumberInput
 from predictions.models import Prediction
 from predictions.serving.process import ServingProcess
+from predictions.web.fields import form_fields
 
 SPAM = {"subject": "", "body": "win money now\r\nclick", "from_domain": "example.org", "sent_at": "2002-09-25T08:03"}
 
@@ -80,6 +83,34 @@ def test_bad_values_are_refused_with_a_page(client: Client, live: ServingProcess
     assert "Please correct 1 field" in text_of(response)
 
 
+class FormValues(HTMLParser):
+    """What a browser shows in a page's text fields, and sends: name → value."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.values: dict[str, str] = {}
+        self._area = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        given = dict(attributes)
+        if tag in ("input", "textarea"):
+            self.values[given["name"] or ""] = given.get("value") or ""
+        self._area = (given["name"] or "") if tag == "textarea" else ""
+
+    def handle_data(self, data: str) -> None:
+        if self._area:
+            self.values[self._area] = data.removeprefix("\n")  # as HTML says
+            self._area = ""
+
+
+@pytest.mark.parametrize("body", ["", "win money now", "\n\n  New Page 2\n", "a"])
+def test_a_text_comes_back_from_the_page_as_it_was_typed(client: Client, live: ServingProcess, body: str) -> None:
+    page = text_of(client.post("/models/spam/", {**SPAM, "body": body, "subject": " a "}))
+    assert FormValues(page).values["body"] == body
+    assert FormValues(page).values["subject"] == " a "
+
+
 def test_what_a_user_typed_is_escaped(client: Client, live: ServingProcess) -> None:
     page = text_of(client.post("/models/spam/", {"body": "</textarea><script>alert(1)</script>"}))
     assert "<script" not in page
@@ -91,6 +122,16 @@ def test_an_unknown_model_and_one_that_is_not_live_have_pages(client: Client, li
     for response in (unknown, unborn, client.get("/nothing")):
         assert response["Content-Type"].startswith("text/html")
         assert "All models" in text_of(response)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
+def test_another_method_is_refused_with_a_page_that_names_the_right_ones(live: ServingProcess, method: str) -> None:
+    client = Client(enforce_csrf_checks=True)
+    for path, allowed in (("/", "GET, HEAD"), ("/models/spam/", "GET, HEAD, POST"), ("/api/v1/docs", "GET, HEAD")):
+        if method not in allowed:
+            response = client.generic(method, path)
+            assert (response.status_code, response["Allow"]) == (405, allowed)
+            assert f"takes {allowed} alone" in text_of(response)
 
 
 def test_a_form_without_its_token_is_refused_with_a_page(live: ServingProcess) -> None:
@@ -120,3 +161,8 @@ def test_the_pages_ask_the_database_nothing(
         assert client.get("/").status_code == 200
         assert client.post("/models/spam/", SPAM).status_code == 200
         assert client.get("/api/v1/docs").status_code == 200
+
+
+def test_a_bound_of_many_digits_reaches_the_browser_whole() -> None:
+    [field] = form_fields({"income": NumberInput(type="number", minimum=0.5, maximum=12_345_678)}, {}, {})
+    assert dict(field.attributes) == {"step": "any", "min": "0.5", "max": "12345678"}

@@ -47,6 +47,16 @@ def server(prepared: tuple[Path, str], tmp_path: Path) -> Iterator[WebServer]:
     server.stop(signal.SIGKILL)
 
 
+@pytest.fixture(scope="module")
+def standing_server(prepared: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
+    """One server for the tests that leave no trace in it."""
+    folder = tmp_path_factory.mktemp("standing")
+    shutil.copytree(prepared[0], folder, dirs_exist_ok=True)
+    server = WebServer(folder).start()
+    yield server
+    server.stop(signal.SIGKILL)
+
+
 @pytest.fixture
 def token(prepared: tuple[Path, str]) -> str:
     return prepared[1]
@@ -196,3 +206,41 @@ def test_a_start_says_what_it_serves_and_what_it_cannot_load(server: WebServer, 
     assert observations() == [("lost", "bundle_not_loaded")]
     assert json.loads((tmp_path / "serving" / "snapshot.json").read_text())["format"] == 1
     assert (tmp_path / "serving" / "snapshot.json").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("framing", "body"),
+    [
+        ("Transfer-Encoding: chunked", b"ZZ\r\n"),
+        ("Transfer-Encoding: chunked", b"5\r\nabc"),
+        ("Transfer-Encoding: chunked", b"3\r\nabcdef\r\n0\r\n\r\n"),
+        ("Transfer-Encoding: chunked", b"0\r\nno trailer\r\n\r\n"),
+        ("Content-Length: 900", b'{"inputs": {"text": "whole, but not all that was promised"}}'),
+    ],
+    ids=["chunk size", "chunk cut off", "chunk too long", "bad trailer", "length"],
+)
+def test_a_body_that_breaks_off_or_is_ill_framed_is_the_callers_fault(
+    standing_server: WebServer, token: str, framing: str, body: bytes
+) -> None:
+    place = "POST /api/v1/models/sentiment/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json"
+    for known, status, code in ((f"Token {token}", 400, "malformed_body"), ("", 401, "not_authenticated")):
+        head = f"{place}\r\nAuthorization: {known}\r\n{framing}\r\n\r\n"
+        answer = standing_server.send(head.encode() + body)
+        assert (answer[0], answer[1]["code"]) == (status, code)
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"GET /api/v1/models HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 9_000 + b"\r\n\r\n", 431),
+        (b"GET /api/v1/models?" + b"x" * 5_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+        (b"POST /api/v1/models HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"<>\r\n\r\n", 400),
+    ],
+    ids=["long header", "long address", "negative length", "no HTTP"],
+)
+def test_what_the_web_server_itself_refuses_is_answered_in_json(
+    standing_server: WebServer, request_: bytes, status: int
+) -> None:
+    answered, content = standing_server.send(request_)
+    assert (answered, set(content)) == (status, {"code", "message", "details"})

@@ -1,8 +1,10 @@
 """A real gunicorn with a state folder of its own, for tests of what processes do."""
 
+import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -87,6 +89,15 @@ class WebServer:
                 return answer.status, _parsed(answer.read())
         except urllib.error.HTTPError as error:
             return error.code, _parsed(error.read())
+
+    def send(self, request: bytes) -> tuple[int, Any]:
+        """Status and parsed body of what answers these bytes, after which nothing more is sent."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=15) as connection:
+            connection.sendall(request)
+            connection.shutdown(socket.SHUT_WR)
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+            return answer.status, _parsed(answer.read())
 
     def predict(self, model: str, token: str, body: Any) -> tuple[int, Any]:
         return self.request("POST", f"/api/v1/models/{model}/predictions", body, {"Authorization": f"Token {token}"})
