@@ -81,7 +81,7 @@ def test_more_folds_than_rows_of_a_label_stop_the_run() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"estimator": {"family": "logistic_regression", "params": {"C": -1}}}, "cannot take"),
+        ({"estimator": {"family": "logistic_regression", "params": {"C": -1}}}, "estimator.params of"),
         ({"estimator": {"family": "nearest_neighbors", "params": {"algorithm": "kd_tree"}}}, "allows only"),
         ({"estimator": {"family": "gaussian_naive_bayes"}}, "cannot be fitted"),
         ({"features": {"blocks": [RARE]}}, "word_ngrams"),
