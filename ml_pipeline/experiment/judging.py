@@ -5,7 +5,6 @@ threshold that is best for the declared objective on the *other* folds' out-of-f
 come from all training rows, as in the pipeline: they hold no label.
 """
 
-import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -92,7 +91,7 @@ def judge(spec: ModelSpec, training: TrainingRows, *, on_fold: OnFold = ignore_f
 
 def _rounds(rows: int) -> int:
     """Few rows are cross-validated several times, each time in other folds: one division of them decides too much."""
-    return min(_MOST_ROUNDS, math.ceil(_JUDGED_ROWS / rows))
+    return max(1, min(_MOST_ROUNDS, _JUDGED_ROWS // rows))
 
 
 def _round(
