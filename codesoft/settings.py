@@ -108,7 +108,7 @@ FORMS_NEED_LOGIN = env.bool("FORMS_NEED_LOGIN", PRODUCTION)
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_I18N = False
-DATETIME_FORMAT = "Y-m-d H:i:s"
+FORMAT_MODULE_PATH = ["codesoft.formats"]
 USE_TZ = True
 
 STATIC_URL = "static/"
@@ -266,6 +266,7 @@ UNFOLD = {
                 "items": [
                     _menu("Users", "person", "auth_user_changelist"),
                     _menu("Groups", "group", "auth_group_changelist"),
+                    _menu("API tokens", "key", "knox_authtoken_changelist"),
                 ],
             },
         ],

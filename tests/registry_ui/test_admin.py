@@ -6,7 +6,7 @@ from django.test import Client
 from django.urls import reverse
 
 from predictions.models import Deployment
-from registry_ui.models import Decision, ModelVersion, PipelineRun
+from registry_ui.models import AuditEntry, Decision, ModelVersion, PipelineRun
 from registry_ui.services.access import Actor
 from registry_ui.services.decisions import version_approve
 from registry_ui.services.runs import run_request
@@ -166,3 +166,10 @@ def test_the_overview_shows_nothing_to_who_may_not_look(client: Client, candidat
 
     assert "fruit" not in client.get(reverse("admin:index")).content.decode()
     assert client.get(page(candidate)).status_code == 403
+
+
+def test_lists_tell_moments_to_the_second_and_with_their_zone(admin_client: Client, candidate: ModelVersion) -> None:
+    text = admin_client.get(reverse("admin:registry_ui_auditentry_changelist")).content.decode()
+
+    entry = AuditEntry.objects.latest("sequence")
+    assert f"{entry.at:%Y-%m-%d %H:%M:%S} UTC" in text
