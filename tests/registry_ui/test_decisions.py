@@ -10,11 +10,19 @@ from django.db import IntegrityError, connection, transaction
 
 from ml_pipeline.errors import CodesoftError
 from predictions.models import Generation
-from registry_ui.errors import PermissionRefused, ReasonRequired, StaleGeneration, UnknownVersion, WrongState
+from registry_ui.errors import (
+    PermissionRefused,
+    ReasonRequired,
+    StaleGeneration,
+    Troubled,
+    UnknownVersion,
+    WrongState,
+)
 from registry_ui.models import AuditEntry, Decision, ModelVersion
 from registry_ui.services.access import Actor
 from registry_ui.services.audit import audit_verify
 from registry_ui.services.decisions import champion_retire, champion_roll_back, version_approve, version_reject
+from registry_ui.services.preconditions import Confirmed
 from tests.registry_ui.conftest import Import, generation, live, member
 
 pytestmark = pytest.mark.django_db
@@ -24,9 +32,14 @@ def approve(number: int, actor: Actor, expected: int) -> Decision:
     return version_approve(model="fruit", number=number, actor=actor, reason="looks good", expected_generation=expected)
 
 
-def roll_back(actor: Actor, number: int | None = None) -> Decision:
+def roll_back(actor: Actor, number: int | None = None, *, acknowledged: int | None = None) -> Decision:
     return champion_roll_back(
-        model="fruit", actor=actor, reason="wrong", expected_generation=generation(), number=number
+        model="fruit",
+        actor=actor,
+        reason="wrong",
+        expected_generation=generation(),
+        number=number,
+        confirmed=Confirmed(trouble=acknowledged),
     )
 
 
@@ -113,14 +126,17 @@ def test_a_roll_back_restores_the_previous_bundle_and_a_second_goes_further(
     approve(2, approver, expected=1)
     approve(3, approver, expected=2)
 
-    roll_back(approver)
+    first_roll_back = roll_back(approver)
     assert live() == versions[1]
     roll_back(approver)
     assert live() == versions[0]
     with pytest.raises(WrongState, match="served before"):
         roll_back(approver)
-    roll_back(approver, number=3)
+    with pytest.raises(Troubled, match="wrong"):
+        roll_back(approver, number=3)
+    forward = roll_back(approver, number=3, acknowledged=first_roll_back.pk)
     assert live() == versions[2]
+    assert forward.evidence["acknowledged"] == {"decision": first_roll_back.pk, "reason": "wrong"}
     assert [row.champion_version for row in Generation.objects.order_by("number")] == [1, 2, 3, 2, 1, 3]
 
 
@@ -146,10 +162,12 @@ def test_a_version_whose_bundle_is_gone_cannot_go_live(
 
 def test_after_a_retirement_nothing_serves_and_a_roll_back_brings_it_back(import_one: Import, approver: Actor) -> None:
     first = import_one().version
-    champion_retire(model="fruit", actor=approver, reason="season over", expected_generation=1)
+    retired = champion_retire(model="fruit", actor=approver, reason="season over", expected_generation=1)
     assert live() is None
 
-    roll_back(approver)
+    with pytest.raises(Troubled, match="season over"):
+        roll_back(approver)
+    roll_back(approver, acknowledged=retired.pk)
     assert live() == first
 
 
