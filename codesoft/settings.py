@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django_prometheus",
     "django_celery_beat",
+    "guardian",
     "rest_framework",
     "knox",
     "drf_spectacular",
@@ -100,6 +101,12 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "guardian.backends.ObjectPermissionBackend",  # permissions on one model
+]
+ANONYMOUS_USER_NAME = None
+GUARDIAN_MONKEY_PATCH_USER = GUARDIAN_MONKEY_PATCH_GROUP = False
 CSRF_FAILURE_VIEW = "codesoft.error_pages.csrf_failure"
 LOGIN_URL = reverse_lazy("admin:login")
 LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
@@ -224,9 +231,15 @@ def _menu(title: str, icon: str, page: str) -> dict[str, Any]:
     """An entry of the admin's side bar; a list of rows is shown to those who may view them."""
     item: dict[str, Any] = {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{page}")}
     if page.endswith("_changelist"):
-        app, model, _ = page.rsplit("_", 2)
-        item["permission"] = lambda request: request.user.has_perm(f"{app}.view_{model}")
+        item["permission"] = lambda request: _may_list(request, *page.rsplit("_", 2)[:2])
     return item
+
+
+def _may_list(request: Any, app: str, model: str) -> bool:
+    from django.apps import apps  # noqa: PLC0415 - Django reads these settings before it can be asked
+    from django.contrib import admin  # noqa: PLC0415
+
+    return bool(admin.site.get_model_admin(apps.get_model(app, model)).has_view_permission(request))
 
 
 UNFOLD = {

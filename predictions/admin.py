@@ -56,7 +56,15 @@ class DeploymentAdmin(ReadOnlyAdmin):
 
 @admin.register(Generation)
 class GenerationAdmin(ReadOnlyAdmin):
-    list_display: ClassVar = ["model", "number", "champion_version", "cause", "created_at"]
+    list_display: ClassVar = [
+        "model",
+        "number",
+        "champion_version",
+        "canary_version",
+        "canary_share",
+        "cause",
+        "created_at",
+    ]
     list_filter: ClassVar = ["model"]
     ordering: ClassVar = ["-created_at"]
 

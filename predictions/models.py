@@ -19,6 +19,13 @@ class Deployment(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
+        # Held for every model (by a group), or on this row for this model alone.
+        permissions: ClassVar = [
+            ("request_deployment", "Can request and cancel pipeline runs, and ask for approval"),
+            ("approve_deployment", "Can decide about versions"),
+            ("rollback_deployment", "Can roll back, end canaries and retire"),
+            ("administer_deployment", "Can manage who may do what, and four eyes"),
+        ]
         constraints: ClassVar = [
             models.CheckConstraint(
                 name="champion_is_whole_or_absent",
@@ -43,12 +50,15 @@ class Deployment(models.Model):
 
 
 class Generation(models.Model):
-    """The history of a deployment: which version served from when on, and because of what."""
+    """The history of a deployment: what it said from when on, the canary included, and because of what."""
 
     model = models.CharField(max_length=63)
     number = models.PositiveBigIntegerField()
     champion_version = models.PositiveIntegerField(null=True)
     champion_bundle = models.CharField(max_length=64, null=True)
+    canary_version = models.PositiveIntegerField(null=True)
+    canary_bundle = models.CharField(max_length=64, null=True)
+    canary_share = models.FloatField(null=True)
     cause = models.CharField(max_length=200)
     created_at = models.DateTimeField(auto_now_add=True)
 

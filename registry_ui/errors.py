@@ -9,10 +9,22 @@ class PermissionRefused(CodesoftError):
     code = "permission_refused"
 
 
+class FourEyesRefused(PermissionRefused):
+    """The actor started the run or asked for the approval: somebody else decides."""
+
+    code = "four_eyes"
+
+
 class ReasonRequired(CodesoftError):
     """A decision without a reason, or with one that is too long."""
 
     code = "reason_required"
+
+
+class InvalidShare(CodesoftError):
+    """A canary's share that is not between 0 and 1."""
+
+    code = "invalid_share"
 
 
 class UnknownVersion(CodesoftError):
@@ -37,6 +49,24 @@ class StaleGeneration(CodesoftError):
     """Something else went live since the caller looked. `details["meanwhile"]` lists what happened."""
 
     code = "stale_generation"
+
+
+class IncompatibleInputs(CodesoftError):
+    """The version refuses inputs that the champion accepts; `details["fields"]` names each with why."""
+
+    code = "incompatible_inputs"
+
+
+class Frozen(CodesoftError):
+    """A freeze of the model's policy holds; `details["until"]` is when it ends."""
+
+    code = "frozen"
+
+
+class Troubled(CodesoftError):
+    """The version's last service was ended for a reason; `details["decision"]` is what to acknowledge."""
+
+    code = "rolled_back_before"
 
 
 class StaleRecommendation(CodesoftError):

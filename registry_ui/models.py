@@ -26,6 +26,8 @@ class ModelVersion(models.Model):
 
     class Status(models.TextChoices):
         WAITING = "waiting", "Waiting for a decision"
+        CHANGES = "changes", "Changes requested"
+        CANARY = "canary", "Canary"
         APPROVED = "approved", "Approved"
         REJECTED = "rejected", "Rejected"
 
@@ -50,10 +52,6 @@ class ModelVersion(models.Model):
         verbose_name = "version"
         ordering: ClassVar = ["model", "-number"]
         default_permissions = ("view",)
-        permissions: ClassVar = [
-            ("approve_modelversion", "Can approve and reject versions"),
-            ("rollback_modelversion", "Can roll back and retire versions"),
-        ]
         constraints: ClassVar = [
             models.UniqueConstraint(name="one_version_a_number", fields=["model", "number"]),
             models.UniqueConstraint(name="one_version_a_triple", fields=["model", "bundle_hash", "data_hash"]),
@@ -61,6 +59,7 @@ class ModelVersion(models.Model):
             models.CheckConstraint(
                 name="production_is_approved", condition=~Q(stage="Production") | Q(status="approved")
             ),
+            models.UniqueConstraint(name="one_canary_a_model", fields=["model"], condition=Q(status="canary")),
         ]
 
     def __str__(self) -> str:
@@ -73,13 +72,17 @@ class Decision(models.Model):
     class Action(models.TextChoices):
         APPROVE = "approve", "Approved"
         REJECT = "reject", "Rejected"
+        REQUEST_CHANGES = "request_changes", "Changes requested"
         REOPEN = "reopen", "Reopened"
+        SET_CANARY = "set_canary", "Set as canary"
+        PROMOTE_CANARY = "promote_canary", "Canary promoted"
+        END_CANARY = "end_canary", "Canary ended"
         ROLL_BACK = "roll_back", "Rolled back"
         RETIRE = "retire", "Retired"
 
     model = models.CharField(max_length=MODEL_LENGTH)
     version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="decisions")
-    action = models.CharField(max_length=10, choices=Action)
+    action = models.CharField(max_length=20, choices=Action)
     actor = models.CharField(max_length=ACTOR_LENGTH)
     reason = models.TextField()
     generation_before = models.PositiveBigIntegerField()
@@ -101,6 +104,75 @@ class Decision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_action_display()}: {self.version} by {self.actor}"
+
+
+class ApprovalRequest(models.Model):
+    """One ask for a decision about a version: who started its run, who asks, and who decided.
+
+    `four_eyes` is copied from the policy. While the version is the canary its request is decided, and still the
+    version's current one: promoting decides it again. `policy_says` is why no policy decided by itself.
+    """
+
+    class State(models.TextChoices):
+        OPEN = "open", "Open"
+        CANARY = "canary", "Canary"
+        APPROVED = "approved", "Approved"
+        REJECTED = "rejected", "Rejected"
+        CHANGES = "changes", "Changes requested"
+
+    model = models.CharField(max_length=MODEL_LENGTH)
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="approvals")
+    started_by = models.CharField(max_length=ACTOR_LENGTH)
+    requested_by = models.CharField(max_length=ACTOR_LENGTH)
+    four_eyes = models.BooleanField()
+    policy_says = models.TextField(blank=True)
+    state = models.CharField(max_length=10, choices=State, default=State.OPEN)
+    decided_by = models.CharField(max_length=ACTOR_LENGTH, null=True)
+    decided_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = "approval request"
+        ordering: ClassVar = ["-id"]
+        default_permissions = ("view",)
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="four_eyes_decide",
+                condition=Q(four_eyes=False)
+                | Q(decided_by__isnull=True)
+                | (~Q(decided_by=F("requested_by")) & ~Q(decided_by=F("started_by"))),
+            ),
+            models.CheckConstraint(
+                name="an_open_request_is_undecided",
+                condition=Q(state="open", decided_by__isnull=True, decided_at__isnull=True)
+                | (~Q(state="open") & Q(decided_by__isnull=False, decided_at__isnull=False)),
+            ),
+            models.UniqueConstraint(
+                name="one_current_request_a_version", fields=["version"], condition=Q(state__in=["open", "canary"])
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version}: asked by {self.requested_by}, {self.get_state_display().lower()}"
+
+    @property
+    def askers(self) -> set[str]:
+        """Who is bound by four eyes."""
+        return {self.requested_by, self.started_by}
+
+
+class ModelPolicy(models.Model):
+    """What an administrator set for one model over its declared policy. `four_eyes` None: as declared."""
+
+    model = models.CharField(max_length=MODEL_LENGTH, unique=True)
+    four_eyes = models.BooleanField(null=True)
+
+    class Meta:
+        verbose_name_plural = "model policies"
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.model}: four eyes {self.four_eyes}"
 
 
 class AuditEntry(models.Model):
@@ -175,7 +247,6 @@ class PipelineRun(models.Model):
         verbose_name = "pipeline run"
         ordering: ClassVar = ["-created_at"]
         default_permissions = ("view",)
-        permissions: ClassVar = [("request_run", "Can request and cancel pipeline runs")]
         indexes: ClassVar = [models.Index(name="run_by_state", fields=["state", "due_at"])]
         constraints: ClassVar = [
             models.UniqueConstraint(

@@ -4,15 +4,23 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.contrib.auth.models import Group, User
+from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ValidationError
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
+from guardian.models import GroupObjectPermission, UserObjectPermission
+from guardian.shortcuts import get_objects_for_user
 
 from ml_pipeline.errors import UnknownModel
 from predictions.models import Deployment, Generation
 from registry_ui.errors import UnknownRun, UnknownVersion
-from registry_ui.models import Decision, ModelVersion, OutboxEntry, PipelineRun
+from registry_ui.models import ApprovalRequest, Decision, ModelPolicy, ModelVersion, OutboxEntry, PipelineRun
 
 _MEANWHILE_LIMIT = 10
+MODEL_PERMISSIONS = tuple(f"{verb}_deployment" for verb in ("view", "request", "approve", "rollback", "administer"))
+_VIEW = "predictions.view_deployment"
+_Action = Decision.Action
+_PUTS_LIVE = (_Action.APPROVE, _Action.PROMOTE_CANARY, _Action.ROLL_BACK)
 
 
 @dataclass(frozen=True)
@@ -23,6 +31,57 @@ class ModelOverview:
     live: ModelVersion | None
     waiting: list[ModelVersion]
     last_run: PipelineRun | None
+
+
+def may_on_model(user: User, permission: str, model: str | None) -> bool:
+    """Does the user hold a permission of `predictions.deployment` for every model, or on `model`?
+
+    To look at a model, any permission on it is enough.
+    """
+    if user.has_perm(permission):
+        return True
+    deployment = Deployment.objects.filter(model=model).first() if model else None
+    if deployment is None:
+        return False
+    enough = MODEL_PERMISSIONS if permission == _VIEW else (permission,)
+    return any(user.has_perm(one, deployment) for one in enough)
+
+
+def models_visible(user: Any) -> QuerySet[Deployment]:
+    """The models that a user may look at: all, or those on which the user or a group holds any permission."""
+    if user.has_perm(_VIEW):
+        return Deployment.objects.all()
+    if not (isinstance(user, User) and user.is_active):
+        return Deployment.objects.none()
+    granted: QuerySet[Deployment] = get_objects_for_user(
+        user, list(MODEL_PERMISSIONS), klass=Deployment, any_perm=True, accept_global_perms=False
+    )
+    return granted
+
+
+def deciders_of(*, deployment: Deployment, permission: str) -> list[str]:
+    """Names of the active users who hold a permission for every model or on this one."""
+    codename = permission.partition(".")[2]
+    everywhere = User.objects.with_perm(permission, backend="django.contrib.auth.backends.ModelBackend")
+    here = {
+        person.pk
+        for holder, held in permissions_held(deployment=deployment).items()
+        if codename in held
+        for person in ([holder] if isinstance(holder, User) else holder.user_set.all())
+    }
+    deciders = User.objects.filter(Q(pk__in=everywhere.values("pk")) | Q(pk__in=here), is_active=True)
+    return list(deciders.order_by("username").values_list("username", flat=True))
+
+
+def permissions_held(*, deployment: Deployment) -> dict[User | Group, frozenset[str]]:
+    """Who holds which permissions on this model's row: users and groups by name, without those for every model."""
+    row = {"object_pk": str(deployment.pk), "content_type": ContentType.objects.get_for_model(Deployment)}
+    held: dict[User | Group, set[str]] = {}
+    for one in UserObjectPermission.objects.filter(**row).select_related("user", "permission").order_by("user"):
+        held.setdefault(one.user, set()).add(one.permission.codename)
+    for each in GroupObjectPermission.objects.filter(**row).select_related("group", "permission").order_by("group"):
+        held.setdefault(each.group, set()).add(each.permission.codename)
+    return {holder: frozenset(codenames) for holder, codenames in held.items()}
 
 
 def deployment_get(*, model: str) -> Deployment:
@@ -61,7 +120,7 @@ def champion_get(*, model: str) -> ModelVersion | None:
 
 
 def former_champions(*, model: str) -> list[ModelVersion]:
-    """Versions that a roll back may name: every approved one that served and does not serve now, newest first."""
+    """Versions that a roll back may name: every approved one that was champion and is not now, newest first."""
     current = Deployment.objects.filter(model=model).values_list("champion_version", flat=True).first()
     served = Generation.objects.filter(model=model, champion_version__isnull=False).exclude(champion_version=current)
     numbers = served.values_list("champion_version", flat=True).distinct()
@@ -76,9 +135,9 @@ def previous_champion(*, model: str) -> ModelVersion | None:
     forth and back again.
     """
     stack: list[int] = []
-    history = Decision.objects.filter(model=model, action__in=[Decision.Action.APPROVE, Decision.Action.ROLL_BACK])
+    history = Decision.objects.filter(model=model, action__in=_PUTS_LIVE)
     for action, number in history.order_by("id").values_list("action", "version__number"):
-        if number in stack and action == Decision.Action.ROLL_BACK:
+        if number in stack and action == _Action.ROLL_BACK:
             del stack[stack.index(number) + 1 :]
         else:
             stack = [other for other in stack if other != number] + [number]
@@ -102,6 +161,37 @@ def happened_since(*, model: str, generation: int) -> list[dict[str, Any]]:
         }
         for decision in missed.order_by("id")[:_MEANWHILE_LIMIT]
     ]
+
+
+def policy_holder(*, model: str) -> ModelVersion | None:
+    """The version whose promotion policy is the registry's: the champion, or after a retirement the last one."""
+    served = Generation.objects.filter(model=model, champion_version__isnull=False).order_by("-number")
+    number = served.values_list("champion_version", flat=True).first()
+    return None if number is None else ModelVersion.objects.get(model=model, number=number)
+
+
+def four_eyes_switch(*, model: str) -> bool | None:
+    """What an administrator set; None where the declared policy holds."""
+    return ModelPolicy.objects.filter(model=model).values_list("four_eyes", flat=True).first()
+
+
+def current_approval(*, version: ModelVersion) -> ApprovalRequest | None:
+    """The request that waits for a decision, or that the canary serves on."""
+    states = [ApprovalRequest.State.OPEN, ApprovalRequest.State.CANARY]
+    return version.approvals.filter(state__in=states).first()
+
+
+def trouble_of(*, version: ModelVersion) -> Decision | None:
+    """The roll back, retirement or end of a canary that ended the version's last service; None where none did."""
+    decisions = Decision.objects.filter(model=version.model)
+    served = Generation.objects.filter(model=version.model, champion_version=version.number)
+    rolled_back = Q(action=_Action.ROLL_BACK, generation_before__in=served.values("number"))
+    ended = Q(action__in=[_Action.RETIRE, _Action.END_CANARY], version=version)
+    trouble = decisions.filter(rolled_back | ended).order_by("-id").first()
+    if trouble is None:
+        return None
+    since = decisions.filter(version=version, id__gt=trouble.pk, action__in=[*_PUTS_LIVE, _Action.SET_CANARY])
+    return None if since.exists() else trouble
 
 
 def active_run(*, model: str) -> PipelineRun | None:

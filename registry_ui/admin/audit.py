@@ -4,12 +4,12 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 
-from predictions.admin import ReadOnlyAdmin
+from registry_ui.admin.pages import PerModelAdmin
 from registry_ui.models import AuditEntry, Decision
 
 
 @admin.register(AuditEntry)
-class AuditAdmin(ReadOnlyAdmin):
+class AuditAdmin(PerModelAdmin):
     list_display: ClassVar = ["sequence", "at", "actor", "action", "subject"]
     list_filter: ClassVar = ["action", "model", "at"]
     search_fields: ClassVar = ["actor", "subject", "payload"]
@@ -18,7 +18,7 @@ class AuditAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Decision)
-class DecisionAdmin(ReadOnlyAdmin):
+class DecisionAdmin(PerModelAdmin):
     list_display: ClassVar = ["created_at", "version", "action", "actor", "reason", "generation_after"]
     list_filter: ClassVar = ["model", "action", "created_at"]
     list_select_related: ClassVar = ["version"]

@@ -1,63 +1,128 @@
 """Deciding about a version: the forms of its page, and the services that they call."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django import forms
 from django.http import HttpRequest
 from django.urls import reverse
 
-from registry_ui.admin.pages import Action, ConfirmedForm, DecisionForm
-from registry_ui.models import ModelVersion
-from registry_ui.selectors import champion_get, deployment_get, former_champions
-from registry_ui.services.access import APPROVE, ROLL_BACK, Actor
-from registry_ui.services.decisions import champion_roll_back, version_approve, version_reject
+from registry_ui.admin.pages import Action, ConfirmedForm, DecisionForm, ServingForm, given_confirmation
+from registry_ui.models import Decision, ModelVersion
+from registry_ui.rules import four_eyes_in_force, freeze_in_force, incompatible_inputs
+from registry_ui.selectors import (
+    champion_get,
+    current_approval,
+    deciders_of,
+    deployment_get,
+    former_champions,
+    trouble_of,
+)
+from registry_ui.services.access import APPROVE, REQUEST, ROLL_BACK, Actor
+from registry_ui.services.canaries import canary_end, canary_promote, version_set_canary
+from registry_ui.services.decisions import (
+    champion_roll_back,
+    version_approve,
+    version_ask_again,
+    version_reject,
+    version_request_changes,
+)
+
+_Status = ModelVersion.Status
+
+
+class CanaryForm(ServingForm):
+    percent = forms.FloatField(min_value=0.01, max_value=99.99)
 
 
 def context(request: HttpRequest, version: ModelVersion) -> dict[str, Any]:
     """What serves now, and which decisions this version and this person allow."""
+    actor = Actor.person(request.user)
     live = champion_get(model=version.model)
     deployment = deployment_get(model=version.model)
+    is_former = version in former_champions(model=version.model)
+    may_approve = actor.may(APPROVE, version.model)
     return {
         "live": live,
         "deployment": deployment,
         "deployment_url": reverse("admin:predictions_deployment_change", args=[deployment.pk]),
         "is_live": live == version,
-        "is_waiting": version.status == ModelVersion.Status.WAITING,
-        "is_former": version in former_champions(model=version.model),
+        "is_waiting": version.status == _Status.WAITING,
+        "is_canary": version.status == _Status.CANARY,
+        "is_former": is_former,
+        "canary_percent": 100 * (deployment.canary_share or 0.0),
         "decisions": version.decisions.all(),
-        "may_approve": request.user.has_perm(APPROVE),
-        "may_roll_back": request.user.has_perm(ROLL_BACK),
+        "may_approve": may_approve,
+        "may_roll_back": actor.may(ROLL_BACK, version.model),
+        "may_request": actor.may(REQUEST, version.model),
+        "approve_permission": APPROVE,
+        "roll_back_permission": ROLL_BACK,
+        "request_permission": REQUEST,
+        **(_to_decide(version, actor, may_approve) if version.status in (_Status.WAITING, _Status.CANARY) else {}),
+        **({"trouble": trouble_of(version=version)} if is_former else {}),
+        **({"asked_for": _changes_asked_for(version)} if version.status == _Status.CHANGES else {}),
     }
 
 
-def _approve(request: HttpRequest, version: ModelVersion, given: Mapping[str, Any]) -> str:
-    decision = version_approve(**_decided(request, version, given))
-    return f"{version} is live (generation {decision.generation_after})."
-
-
-def _reject(request: HttpRequest, version: ModelVersion, given: Mapping[str, Any]) -> str:
-    version_reject(**_decided(request, version, given))
-    return f"{version} was rejected."
-
-
-def _roll_back(request: HttpRequest, version: ModelVersion, given: Mapping[str, Any]) -> str:
-    decision = champion_roll_back(**_decided(request, version, given))
-    return f"{version} is live again (generation {decision.generation_after})."
-
-
-def _decided(request: HttpRequest, version: ModelVersion, given: Mapping[str, Any]) -> dict[str, Any]:
+def _to_decide(version: ModelVersion, actor: Actor, may_approve: bool) -> dict[str, Any]:
+    """Who may decide about it and who may not, and what stands in the way."""
+    approval = current_approval(version=version)
+    bound = approval.askers if approval and four_eyes_in_force(approval=approval) else set()
+    deciders = deciders_of(deployment=deployment_get(model=version.model), permission=APPROVE)
     return {
-        "model": version.model,
-        "number": version.number,
-        "actor": Actor.person(request.user),
-        "reason": given["reason"],
-        "expected_generation": given["expected_generation"],
+        "approval": approval,
+        "four_eyes": bool(bound),
+        "is_bound": may_approve and actor.name in bound,
+        "deciders": [name for name in deciders if name not in bound],
+        "freeze": freeze_in_force(version=version),
+        "incompatible": incompatible_inputs(version=version),
+        "trouble": trouble_of(version=version),
     }
+
+
+def _changes_asked_for(version: ModelVersion) -> Decision | None:
+    return version.decisions.filter(action=Decision.Action.REQUEST_CHANGES).first()
+
+
+def _calls(service: Callable[..., Decision], said: str, *more: Callable[[Mapping[str, Any]], dict[str, Any]]) -> Action:
+    """The action that calls `service`; `said` reports it, with {version} and {generation}."""
+
+    def call(request: HttpRequest, version: ModelVersion, given: Mapping[str, Any]) -> str:
+        arguments = {name: value for extra in more for name, value in extra(given).items()}
+        decision = service(
+            model=version.model,
+            number=version.number,
+            actor=Actor.person(request.user),
+            reason=given["reason"],
+            expected_generation=given["expected_generation"],
+            **arguments,
+        )
+        return said.format(version=version, generation=decision.generation_after)
+
+    return call
+
+
+def _confirmed(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {"confirmed": given_confirmation(given)}
+
+
+def _share(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {"share": given["percent"] / 100}
 
 
 VERSION_ACTIONS: dict[str, tuple[type[forms.Form], Action]] = {
-    "approve": (ConfirmedForm, _approve),
-    "reject": (DecisionForm, _reject),
-    "roll_back": (ConfirmedForm, _roll_back),
+    "approve": (ServingForm, _calls(version_approve, "{version} is live (generation {generation}).", _confirmed)),
+    "reject": (DecisionForm, _calls(version_reject, "{version} was rejected.")),
+    "request_changes": (DecisionForm, _calls(version_request_changes, "{version} went back to who asked.")),
+    "ask_again": (DecisionForm, _calls(version_ask_again, "{version} waits for a decision again.")),
+    "set_canary": (
+        CanaryForm,
+        _calls(version_set_canary, "{version} is the canary (generation {generation}).", _share, _confirmed),
+    ),
+    "promote_canary": (ServingForm, _calls(canary_promote, "{version} is live (generation {generation}).", _confirmed)),
+    "end_canary": (ConfirmedForm, _calls(canary_end, "{version} answers nobody now (generation {generation}).")),
+    "roll_back": (
+        ServingForm,
+        _calls(champion_roll_back, "{version} is live again (generation {generation}).", _confirmed),
+    ),
 }

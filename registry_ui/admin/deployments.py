@@ -1,33 +1,49 @@
 """The page of one model: what serves, what served, what waits, and the buttons to roll back, retire and retrain."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 
 from predictions.models import Deployment, Generation
-from registry_ui.admin.pages import Action, ConfirmedForm, PageAdmin, labelled
+from registry_ui.admin import comparing, granting
+from registry_ui.admin.pages import Action, ConfirmedForm, PageAdmin, ServingForm, given_confirmation, labelled
 from registry_ui.models import ModelVersion, PipelineRun
-from registry_ui.selectors import active_run, champion_get, former_champions, previous_champion, versions_of
-from registry_ui.services.access import REQUEST_RUN, ROLL_BACK, Actor
+from registry_ui.selectors import (
+    active_run,
+    champion_get,
+    former_champions,
+    previous_champion,
+    trouble_of,
+    versions_of,
+)
+from registry_ui.services.access import ADMINISTER, REQUEST, ROLL_BACK, Actor
+from registry_ui.services.canaries import canary_end
 from registry_ui.services.decisions import champion_retire, champion_roll_back
 from registry_ui.services.runs import run_request
 
 _SHOWN = 20
+_Status = ModelVersion.Status
 
 admin.site.unregister(Deployment)  # the serving layer shows these rows; the buttons belong to this one
 
 
-class RollBackForm(ConfirmedForm):
+class RollBackForm(ServingForm):
+    number = forms.IntegerField(min_value=1)
+
+
+class EndCanaryForm(ConfirmedForm):
     number = forms.IntegerField(min_value=1)
 
 
 @admin.register(Deployment)
 class DeploymentAdmin(PageAdmin):
     page_template = "registry_ui/deployment.html"
-    list_display: ClassVar = ["model", "serving", "generation", "updated_at"]
+    list_display: ClassVar = ["model", "serving", "canary", "generation", "updated_at"]
     search_fields: ClassVar = ["model"]
     ordering: ClassVar = ["model"]
 
@@ -37,34 +53,66 @@ class DeploymentAdmin(PageAdmin):
             return "none", "Not live yet"
         return "live", f"Version {deployment.champion_version}"
 
+    @admin.display(description="Canary")
+    def canary(self, deployment: Deployment) -> str:
+        if deployment.canary_version is None:
+            return ""
+        return f"Version {deployment.canary_version} at {deployment.canary_share:.4g}"
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.compare_view)
+        return [path("<path:object_id>/compare/", view, name="predictions_deployment_compare"), *super().get_urls()]
+
+    def compare_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Two versions of the model side by side: `?left=1&right=2`."""
+        row = cast(Deployment, self._row(request, object_id))
+        context = {**admin.site.each_context(request), "opts": self.opts, "row": row, "title": f"Compare {row}"}
+        context |= comparing.context(row.model, request.GET)
+        return TemplateResponse(request, "registry_ui/compare.html", context)
+
     def page_actions(self) -> dict[str, tuple[type[forms.Form], Action]]:
         return {
             "roll_back": (RollBackForm, _roll_back),
+            "end_canary": (EndCanaryForm, _end_canary),
             "retire": (ConfirmedForm, _retire),
             "retrain": (forms.Form, _retrain),
+            **granting.MODEL_ACTIONS,
         }
 
     def page_context(self, request: HttpRequest, row: Deployment) -> dict[str, Any]:
+        actor = Actor.person(request.user)
         versions = {version.number: version for version in versions_of(model=row.model)}
         history = Generation.objects.filter(model=row.model).order_by("-number")[:_SHOWN]
+        previous = previous_champion(model=row.model)
         return {
             "title": row.model,
             "live": champion_get(model=row.model),
-            "previous": previous_champion(model=row.model),
+            "canary": versions.get(row.canary_version or 0),
+            "canary_percent": 100 * (row.canary_share or 0.0),
+            "previous": previous,
+            "trouble": previous and trouble_of(version=previous),
             "former": former_champions(model=row.model),
-            "waiting": [one for one in versions.values() if one.status == ModelVersion.Status.WAITING],
+            "waiting": [one for one in versions.values() if one.status in (_Status.WAITING, _Status.CHANGES)],
             "versions": list(versions.values())[:_SHOWN],
             "history": [(entry, versions.get(entry.champion_version or 0)) for entry in history],
             "runs": PipelineRun.objects.filter(model=row.model).select_related("version")[:_SHOWN],
             "active": active_run(model=row.model),
-            "may_roll_back": request.user.has_perm(ROLL_BACK),
-            "may_request_run": request.user.has_perm(REQUEST_RUN),
+            "may_roll_back": actor.may(ROLL_BACK, row.model),
+            "may_request_run": actor.may(REQUEST, row.model),
+            **(granting.context(row) if actor.may(ADMINISTER, row.model) else {}),
         }
 
 
 def _roll_back(request: HttpRequest, deployment: Deployment, given: Mapping[str, Any]) -> str:
-    decision = champion_roll_back(**_decided(request, deployment, given), number=given["number"])
+    decision = champion_roll_back(
+        **_decided(request, deployment, given), number=given["number"], confirmed=given_confirmation(given)
+    )
     return f"{decision.version} is live again (generation {decision.generation_after})."
+
+
+def _end_canary(request: HttpRequest, deployment: Deployment, given: Mapping[str, Any]) -> str:
+    decision = canary_end(**_decided(request, deployment, given), number=given["number"])
+    return f"{decision.version} answers nobody now (generation {decision.generation_after})."
 
 
 def _retire(request: HttpRequest, deployment: Deployment, given: Mapping[str, Any]) -> str:

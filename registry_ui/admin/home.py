@@ -6,23 +6,23 @@ from django.http import HttpRequest
 
 from registry_ui.admin.review import metric_rows, verdict_badge
 from registry_ui.admin.runs import STATE_COLOURS
-from registry_ui.selectors import ModelOverview, models_overview
-from registry_ui.services.access import REQUEST_RUN
+from registry_ui.selectors import ModelOverview, models_overview, models_visible
+from registry_ui.services.access import REQUEST, Actor
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """unfold's DASHBOARD_CALLBACK. Who may not look at versions sees none."""
-    if request.user.has_perm("registry_ui.view_modelversion"):
-        context["models"] = [_shown(overview) for overview in models_overview()]
-        context["may_request_run"] = request.user.has_perm(REQUEST_RUN)
+    """unfold's DASHBOARD_CALLBACK. One sees the models that one may look at."""
+    actor, visible = Actor.person(request.user), set(models_visible(request.user))
+    context["models"] = [_shown(one, actor) for one in models_overview() if one.deployment in visible]
     return context
 
 
-def _shown(overview: ModelOverview) -> dict[str, Any]:
+def _shown(overview: ModelOverview, actor: Actor) -> dict[str, Any]:
     run = overview.last_run
     return {
         "overview": overview,
         "metrics": metric_rows(overview.live)[:2] if overview.live else [],
         "waiting": [(version, *verdict_badge(version)) for version in overview.waiting],
+        "may_request": actor.may(REQUEST, overview.deployment.model),
         "run_colour": STATE_COLOURS[run.state] if run else "",
     }

@@ -5,8 +5,8 @@ from typing import Any, ClassVar, TypeVar, cast
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
-from django.db.models import Model
+from django.core.exceptions import ValidationError
+from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -15,10 +15,23 @@ from unfold.decorators import display
 
 from ml_pipeline.errors import CodesoftError
 from predictions.admin import ReadOnlyAdmin
-from registry_ui.errors import RunActive, StaleGeneration, WrongState
+from registry_ui.errors import (
+    Frozen,
+    IncompatibleInputs,
+    InvalidShare,
+    ReasonRequired,
+    RunActive,
+    StaleGeneration,
+    Troubled,
+    WrongState,
+)
+from registry_ui.selectors import models_visible
+from registry_ui.services.access import VIEW, Actor
 from registry_ui.services.decisions import REASON_LENGTH
+from registry_ui.services.preconditions import Confirmed
 
-_CONFLICTS = (RunActive, StaleGeneration, WrongState)
+_CONFLICTS = (Frozen, IncompatibleInputs, RunActive, StaleGeneration, Troubled, WrongState)
+_INVALID = (InvalidShare, ReasonRequired)
 
 Action = Callable[[HttpRequest, Any, Mapping[str, Any]], str]
 Column = TypeVar("Column", bound=Callable[..., Any])
@@ -42,7 +55,38 @@ class ConfirmedForm(DecisionForm):
     confirm = forms.BooleanField()
 
 
-class PageAdmin(ReadOnlyAdmin):
+class ServingForm(ConfirmedForm):
+    """A decision that lets a version serve; what it refuses or why it went is confirmed where there is such a thing."""
+
+    confirm_incompatible = forms.BooleanField(required=False)
+    confirm_rolled_back = forms.IntegerField(required=False)
+
+
+def given_confirmation(given: Mapping[str, Any]) -> Confirmed:
+    """What a valid ServingForm confirms."""
+    return Confirmed(incompatible=given["confirm_incompatible"], trouble=given["confirm_rolled_back"])
+
+
+class PerModelAdmin(ReadOnlyAdmin):
+    """Rows with a column `model`. Who may not look at all of them sees those of the models that they may look at."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request)
+        if super().has_view_permission(request):
+            return rows
+        return rows.filter(model__in=models_visible(request.user).values("model"))
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        if super().has_view_permission(request, obj):
+            return True
+        visible = models_visible(request.user)
+        return visible.filter(model=obj.model).exists() if obj else visible.exists()
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return super().has_module_permission(request) or self.has_view_permission(request)
+
+
+class PageAdmin(PerModelAdmin):
     """Rows with a page of their own. A subclass names its template, its context, and its actions."""
 
     page_template = ""
@@ -76,12 +120,13 @@ class PageAdmin(ReadOnlyAdmin):
         return f"{self.opts.app_label}_{self.opts.model_name}"
 
     def _row(self, request: HttpRequest, object_id: str) -> Model:
-        row: Model | None = self.get_object(request, object_id)
-        if row is None:
-            raise Http404
+        try:
+            row = self.model._default_manager.get(pk=object_id)
+        except (self.model.DoesNotExist, ValidationError, ValueError) as error:
+            raise Http404 from error
         if not self.has_view_permission(request, row):
-            raise PermissionDenied
-        return row
+            Actor.person(request.user).require(VIEW, row.model)
+        return cast(Model, row)
 
     def _page(self, request: HttpRequest, row: Model, *, status: int = 200, **more: Any) -> HttpResponse:
         context = {
@@ -102,6 +147,9 @@ class PageAdmin(ReadOnlyAdmin):
                 return self._page(request, row, status=400, refused=action, form_errors=form.errors, typed=form.data)
             try:
                 done = call(request, row, form.cleaned_data)
+            except _INVALID as error:
+                errors = {error.details["field"]: [error.message]}
+                return self._page(request, row, status=400, refused=action, form_errors=errors, typed=form.data)
             except _CONFLICTS as error:
                 row.refresh_from_db()
                 return self._page(request, row, status=409, refused=action, conflict=_shown(error), typed=form.data)
@@ -112,4 +160,4 @@ class PageAdmin(ReadOnlyAdmin):
 
 
 def _shown(error: CodesoftError) -> dict[str, Any]:
-    return {"message": error.message, "advice": error.advice, "meanwhile": error.details.get("meanwhile", [])}
+    return {"code": error.code, "message": error.message, "advice": error.advice, **error.details}

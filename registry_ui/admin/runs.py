@@ -12,7 +12,7 @@ from ml_pipeline.running.progress import STAGES
 from predictions.models import Deployment
 from registry_ui.admin.pages import Action, PageAdmin, labelled
 from registry_ui.models import PipelineRun
-from registry_ui.services.access import REQUEST_RUN, Actor
+from registry_ui.services.access import REQUEST, Actor
 from registry_ui.services.runs import run_cancel
 
 STATE_COLOURS = {
@@ -66,7 +66,7 @@ class RunAdmin(PageAdmin):
             "colour": STATE_COLOURS[row.state],
             "seconds": run_seconds(row),
             "deployment": Deployment.objects.filter(model=row.model).first(),
-            "may_request_run": request.user.has_perm(REQUEST_RUN),
+            "may_request_run": Actor.person(request.user).may(REQUEST, row.model),
         }
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from predictions.api.parsing import printable
 from predictions.errors import InvalidRequest
@@ -16,9 +16,41 @@ class DecisionRequest(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
-    action: Literal["approve", "reject", "roll_back"]
+    action: Literal[
+        "approve",
+        "reject",
+        "request_changes",
+        "ask_again",
+        "set_canary",
+        "promote_canary",
+        "end_canary",
+        "roll_back",
+        "retire",
+    ]
     reason: str = Field(min_length=1, max_length=2_000)
     expected_generation: int = Field(ge=0, le=2**62)
+    share: float | None = Field(
+        default=None,
+        gt=0.0,
+        lt=1.0,
+        description="The share of entities that the canary answers; for `set_canary`.",
+    )
+    confirm_incompatible: bool = Field(
+        default=False,
+        description="Serve although it refuses inputs that the champion accepts (`incompatible_inputs`).",
+    )
+    confirm_rolled_back: int | None = Field(
+        default=None,
+        ge=1,
+        le=2**62,
+        description="The decision that ended its last service, as `rolled_back_before` names it.",
+    )
+
+    @model_validator(mode="after")
+    def _share_belongs_to_a_canary(self) -> Self:
+        if (self.share is not None) != (self.action == "set_canary"):
+            raise ValueError("`share` is needed for `set_canary`, and for nothing else")
+        return self
 
     @classmethod
     def parse(cls, body: Any) -> Self:
@@ -33,27 +65,39 @@ class DecisionRequest(BaseModel):
 
 
 class DecisionShape(BaseModel):
-    """A decision that was taken."""
+    """A decision that was taken. `share` is that of a canary."""
 
+    id: int
     action: str
     model: str
     version: int
     actor: str
     reason: str
     generation: int
+    share: float | None
     created_at: datetime
 
     @classmethod
     def of(cls, decision: Decision) -> Self:
         return cls(
+            id=decision.pk,
             action=decision.action,
             model=decision.model,
             version=decision.version.number,
             actor=decision.actor,
             reason=decision.reason,
             generation=decision.generation_after,
+            share=decision.evidence.get("share"),
             created_at=decision.created_at,
         )
+
+
+class DecisionsShape(BaseModel):
+    """Decisions about a version, newest first."""
+
+    model: str
+    version: int
+    decisions: list[DecisionShape]
 
 
 class VersionShape(BaseModel):
@@ -90,6 +134,8 @@ class VersionsShape(BaseModel):
     model: str
     generation: int
     champion: int | None
+    canary: int | None
+    canary_share: float | None
     versions: list[VersionShape]
 
 

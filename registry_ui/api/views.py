@@ -14,32 +14,52 @@ from predictions.api.base import ApiView
 from registry_ui.api.shapes import (
     DecisionRequest,
     DecisionShape,
+    DecisionsShape,
     RunShape,
     VersionShape,
     VersionsShape,
 )
 from registry_ui.models import Decision
 from registry_ui.selectors import deployment_get, run_get, version_get, versions_of
-from registry_ui.services.access import Actor
-from registry_ui.services.decisions import champion_roll_back, version_approve, version_reject
+from registry_ui.services.access import VIEW, Actor
+from registry_ui.services.canaries import canary_end, canary_promote, version_set_canary
+from registry_ui.services.decisions import (
+    champion_retire,
+    champion_roll_back,
+    version_approve,
+    version_ask_again,
+    version_reject,
+    version_request_changes,
+)
+from registry_ui.services.preconditions import Confirmed
 from registry_ui.services.runs import run_cancel, run_request
 
 _NEWEST = 100
 _ERRORS = {
     400: "The body is no such request.",
     401: "No token, or one that is not valid.",
-    403: "The caller may not do this.",
+    403: "The caller may not do this: `permission_refused` names what is missing, `four_eyes` wants somebody else.",
     404: "No such model, version or run.",
     405: "Another method is needed.",
-    409: "Not in this state: `stale_generation` (with what happened meanwhile), `wrong_state` or `run_active`.",
+    409: (
+        "Not in this state: `stale_generation` (with what happened meanwhile), `wrong_state`, `frozen` (until when), "
+        "`incompatible_inputs` (which fields), `rolled_back_before` (which decision to acknowledge) or `run_active`."
+    ),
     413: "The body is too large.",
     415: "The body must be `application/json`.",
 }
 _DECIDE: dict[str, Callable[..., Decision]] = {
     "approve": version_approve,
     "reject": version_reject,
+    "request_changes": version_request_changes,
+    "ask_again": version_ask_again,
+    "set_canary": version_set_canary,
+    "promote_canary": canary_promote,
+    "end_canary": canary_end,
     "roll_back": champion_roll_back,
+    "retire": champion_retire,
 }
+_MAKES_SERVE = {"approve", "set_canary", "promote_canary", "roll_back"}
 
 
 def _answers(success: dict[int, Any], *errors: int) -> dict[int, Any]:
@@ -50,21 +70,33 @@ def _answers(success: dict[int, Any], *errors: int) -> dict[int, Any]:
 class VersionsView(ApiView):
     """`GET /api/v1/models/<model>/versions`"""
 
-    @extend_schema(operation_id="list_versions", tags=["registry"], responses=_answers({200: VersionsShape}))
+    @extend_schema(operation_id="list_versions", tags=["registry"], responses=_answers({200: VersionsShape}, 403))
     def get(self, request: Request, model: str) -> Response:
         """Versions of a model, newest first, at most 100."""
         deployment = deployment_get(model=model)
+        Actor.person(request.user).require(VIEW, model)
         shape = VersionsShape(
             model=model,
             generation=deployment.generation,
             champion=deployment.champion_version,
+            canary=deployment.canary_version,
+            canary_share=deployment.canary_share,
             versions=[VersionShape.of(version) for version in versions_of(model=model)[:_NEWEST]],
         )
         return _json(shape)
 
 
 class DecisionsView(ApiView):
-    """`POST /api/v1/models/<model>/versions/<number>/decisions`"""
+    """`GET` and `POST /api/v1/models/<model>/versions/<number>/decisions`"""
+
+    @extend_schema(operation_id="list_decisions", tags=["registry"], responses=_answers({200: DecisionsShape}, 403))
+    def get(self, request: Request, model: str, number: str) -> Response:
+        """Every decision about a version, newest first."""
+        version = version_get(model=model, number=int(number))
+        Actor.person(request.user).require(VIEW, model)
+        taken = version.decisions.select_related("version")[:_NEWEST]
+        shape = DecisionsShape(model=model, version=version.number, decisions=[DecisionShape.of(one) for one in taken])
+        return _json(shape)
 
     @extend_schema(
         operation_id="decide",
@@ -73,7 +105,11 @@ class DecisionsView(ApiView):
         responses=_answers({201: DecisionShape}, 400, 403, 409, 413, 415),
     )
     def post(self, request: Request, model: str, number: str) -> Response:
-        """Approve or reject a waiting version, or roll back to a former champion."""
+        """Decide about a version: approve it, try it as a canary, roll back to it, and the like.
+
+        `retire` names the version that serves. The permission to approve is needed on the model; for `roll_back`,
+        `retire` and `end_canary` that to roll back, for `ask_again` that to request.
+        """
         version = version_get(model=model, number=int(number))
         asked = DecisionRequest.parse(request.data)
         decision = _DECIDE[asked.action](
@@ -82,6 +118,7 @@ class DecisionsView(ApiView):
             actor=Actor.person(request.user),
             reason=asked.reason,
             expected_generation=asked.expected_generation,
+            **_particulars(asked),
         )
         return _json(DecisionShape.of(decision), status=201)
 
@@ -102,9 +139,10 @@ class RunsView(ApiView):
 class RunView(ApiView):
     """`GET /api/v1/models/<model>/runs/<id>`"""
 
-    @extend_schema(operation_id="get_run", tags=["runs"], responses=_answers({200: RunShape}))
+    @extend_schema(operation_id="get_run", tags=["runs"], responses=_answers({200: RunShape}, 403))
     def get(self, request: Request, model: str, run: str) -> Response:
         """How far a run is."""
+        Actor.person(request.user).require(VIEW, model)
         return _json(RunShape.of(run_get(model=model, run_id=run)))
 
 
@@ -117,6 +155,16 @@ class CancellationView(ApiView):
     def post(self, request: Request, model: str, run: str) -> Response:
         """Cancel a queued or running run."""
         return _json(RunShape.of(run_cancel(model=model, run_id=run, actor=Actor.person(request.user))))
+
+
+def _particulars(asked: DecisionRequest) -> dict[str, Any]:
+    """What some decisions want to know beside who, why and on which sight."""
+    particulars: dict[str, Any] = {}
+    if asked.action in _MAKES_SERVE:
+        particulars["confirmed"] = Confirmed(asked.confirm_incompatible, asked.confirm_rolled_back)
+    if asked.share is not None:
+        particulars["share"] = asked.share
+    return particulars
 
 
 def _json(shape: BaseModel, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:

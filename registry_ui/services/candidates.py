@@ -10,14 +10,16 @@ from django.db.models import Max
 from predictions.bundle_store import store_bundle
 from predictions.models import Deployment
 from registry_ui.errors import StaleRecommendation
-from registry_ui.models import Decision, ModelVersion
+from registry_ui.models import ApprovalRequest, Decision, ModelVersion
+from registry_ui.selectors import current_approval
 from registry_ui.services.access import Actor
+from registry_ui.services.approvals import approval_decide, approval_note, approval_open
 from registry_ui.services.audit import Event, audit_append
 from registry_ui.services.candidate_files import Candidate, candidate_read
 from registry_ui.services.decisions import decision_event, decision_record, version_turn_down
 from registry_ui.services.deployments import champion_swap, deployment_ensure, deployment_lock
 from registry_ui.services.outbox import mirror_request
-from registry_ui.services.policy import Ruling, policy_rule
+from registry_ui.services.policy import Refusal, Ruling, policy_rule
 from registry_ui.services.run_state import RunClaim, run_succeed
 
 
@@ -63,15 +65,20 @@ def candidate_import(
         if not elsewhere and not _is_current(candidate, deployment):
             raise _stale(candidate, deployment)
         version, created = _version(candidate, deployment, published, actor, run)
-        ruling = policy_rule(version=version, recommendation=candidate.recommendation, deployment=deployment)
-        if elsewhere and ruling and ruling.action == Decision.Action.APPROVE:
-            ruling = None
-        decision = _apply(version, ruling, deployment.generation) if ruling else None
+        asker = run.requested_by if run else actor.name
+        if created:
+            approval_open(version=version, requested_by=asker)
+        ruling = policy_rule(
+            version=version, recommendation=candidate.recommendation, deployment=deployment, elsewhere=elsewhere
+        )
+        decision = _apply(version, ruling, deployment.generation, asker) if isinstance(ruling, Ruling) else None
+        refusal = ruling if isinstance(ruling, Refusal) else None
+        approval_note(version=version, policy_says=refusal.reason if refusal else "")
         mirror_request(model=model, cause=f"imported {version}")
         if run is not None:
             run_succeed(claim=run, version=version)
-        events = [_import_event(version, created, actor, run), *([decision_event(decision)] if decision else [])]
-        audit_append(events=events)
+        imported = _import_event(version, created, actor, run, refusal)
+        audit_append(events=[imported, *([decision_event(decision)] if decision else [])])
     return Imported(version, created, decision)
 
 
@@ -143,14 +150,18 @@ def _lineage(candidate: Candidate, run: RunClaim | None) -> dict[str, Any]:
     }
 
 
-def _apply(version: ModelVersion, ruling: Ruling, generation: int) -> Decision:
-    """Carry out the policy's ruling as a recorded decision."""
+def _apply(version: ModelVersion, ruling: Ruling, generation: int, asker: str) -> Decision:
+    """Carry out the policy's ruling as a recorded decision about the version's current request, or about a new one."""
     actor = Actor.policy(ruling.policy)
     after = generation
+    if current_approval(version=version) is None:
+        approval_open(version=version, requested_by=asker)
     if ruling.action == Decision.Action.APPROVE:
+        approval_decide(version=version, state=ApprovalRequest.State.APPROVED, actor=actor)
         cause = f"{actor.name} approved"
         after = champion_swap(model=version.model, to=version, expected_generation=generation, cause=cause)
     elif ruling.action == Decision.Action.REJECT:
+        approval_decide(version=version, state=ApprovalRequest.State.REJECTED, actor=actor)
         version_turn_down(version=version)
     else:
         version.status, version.stage = ModelVersion.Status.WAITING, ModelVersion.Stage.STAGING
@@ -165,7 +176,9 @@ def _apply(version: ModelVersion, ruling: Ruling, generation: int) -> Decision:
     )
 
 
-def _import_event(version: ModelVersion, created: bool, actor: Actor, run: RunClaim | None) -> Event:
+def _import_event(
+    version: ModelVersion, created: bool, actor: Actor, run: RunClaim | None, refusal: Refusal | None
+) -> Event:
     return Event(
         actor=actor.name,
         action="version.import" if created else "version.import_again",
@@ -175,5 +188,6 @@ def _import_event(version: ModelVersion, created: bool, actor: Actor, run: RunCl
             "bundle_hash": version.bundle_hash,
             "data_hash": version.data_hash,
             "pipeline_run": [str(run.run_id), run.attempt] if run else None,
+            "policy_refused": [refusal.rule, refusal.reason] if refusal else None,
         },
     )

@@ -1,36 +1,62 @@
-"""Approve, reject, roll back, retire: guard, write, audit; permission, record and change in one transaction."""
+"""Approve, reject, request changes, ask again, roll back, retire: guard, write, audit.
+
+Permission, record and change are one transaction. `canaries` holds the decisions about canaries.
+"""
+
+from collections.abc import Mapping
+from typing import Any
 
 from django.db import transaction
 
 from ml_pipeline.canonical import canonical_json, sha256_hex
-from predictions.bundle_store import has_bundle
 from registry_ui.errors import ReasonRequired, WrongState
-from registry_ui.models import Decision, ModelVersion
+from registry_ui.models import ApprovalRequest, Decision, ModelVersion
 from registry_ui.selectors import champion_get, former_champions, previous_champion, version_get
-from registry_ui.services.access import APPROVE, ROLL_BACK, Actor
+from registry_ui.services.access import APPROVE, REQUEST, ROLL_BACK, Actor
+from registry_ui.services.approvals import approval_decide, approval_open
 from registry_ui.services.audit import Event, audit_append
 from registry_ui.services.deployments import champion_swap, generation_check
 from registry_ui.services.outbox import mirror_request
+from registry_ui.services.preconditions import (
+    NOTHING,
+    Confirmed,
+    require_acknowledged,
+    require_bundle,
+    require_compatible,
+    require_no_freeze,
+)
 
 REASON_LENGTH = 2_000
+_Action, _State, _Status = Decision.Action, ApprovalRequest.State, ModelVersion.Status
 
 
-def version_approve(*, model: str, number: int, actor: Actor, reason: str, expected_generation: int) -> Decision:
+def version_approve(
+    *,
+    model: str,
+    number: int,
+    actor: Actor,
+    reason: str,
+    expected_generation: int,
+    confirmed: Confirmed = NOTHING,
+) -> Decision:
     """Put a waiting version live."""
-    actor.require(APPROVE)
-    reason = _given(reason)
+    actor.require(APPROVE, model)
+    reason = reason_checked(reason)
     with transaction.atomic():
         generation_check(model=model, expected=expected_generation)
         version = version_get(model=model, number=number)
-        _require_waiting(version, "approved")
-        _require_bundle(version)
+        require_waiting(version, "approved")
+        evidence = going_live_checked(version, confirmed)
+        approval = approval_decide(version=version, state=_State.APPROVED, actor=actor)
+        after = _swap(version, expected_generation, f"approved by {actor.name}")
         decision = decision_record(
             version=version,
-            action=Decision.Action.APPROVE,
+            action=_Action.APPROVE,
             actor=actor,
             reason=reason,
             before=expected_generation,
-            after=_swap(version, expected_generation, f"approved by {actor.name}"),
+            after=after,
+            evidence=evidence | approval_evidence(approval),
         )
         audit_append(events=[decision_event(decision)])
     return decision
@@ -38,62 +64,105 @@ def version_approve(*, model: str, number: int, actor: Actor, reason: str, expec
 
 def version_reject(*, model: str, number: int, actor: Actor, reason: str, expected_generation: int) -> Decision:
     """Turn a waiting version down. What serves stays."""
-    actor.require(APPROVE)
-    reason = _given(reason)
+    actor.require(APPROVE, model)
+    reason = reason_checked(reason)
     with transaction.atomic():
         generation_check(model=model, expected=expected_generation)
         version = version_get(model=model, number=number)
-        _require_waiting(version, "rejected")
+        require_waiting(version, "rejected")
+        approval = approval_decide(version=version, state=_State.REJECTED, actor=actor)
         version_turn_down(version=version)
-        decision = decision_record(
-            version=version,
-            action=Decision.Action.REJECT,
-            actor=actor,
-            reason=reason,
-            before=expected_generation,
-            after=expected_generation,
-        )
-        audit_append(events=[decision_event(decision)])
-    return decision
+        return _decided_in_place(version, _Action.REJECT, actor, reason, expected_generation, approval)
+
+
+def version_request_changes(
+    *, model: str, number: int, actor: Actor, reason: str, expected_generation: int
+) -> Decision:
+    """Send a waiting version back to who asked, with what to change. It waits again once somebody asks again."""
+    actor.require(APPROVE, model)
+    reason = reason_checked(reason)
+    with transaction.atomic():
+        generation_check(model=model, expected=expected_generation)
+        version = version_get(model=model, number=number)
+        require_waiting(version, "sent back")
+        approval = approval_decide(version=version, state=_State.CHANGES, actor=actor)
+        version.status = _Status.CHANGES
+        version.save(update_fields=["status"])
+        return _decided_in_place(version, _Action.REQUEST_CHANGES, actor, reason, expected_generation, approval)
+
+
+def version_ask_again(*, model: str, number: int, actor: Actor, reason: str, expected_generation: int) -> Decision:
+    """Ask for a decision about a version that was sent back; `reason` is the answer to what was asked."""
+    actor.require(REQUEST, model)
+    reason = reason_checked(reason)
+    with transaction.atomic():
+        generation_check(model=model, expected=expected_generation)
+        version = version_get(model=model, number=number)
+        if version.status != _Status.CHANGES:
+            raise WrongState(
+                f"No changes are asked of {version}: it is {version.get_status_display().lower()}.",
+                details={"model": model, "version": number, "status": version.status},
+            )
+        approval = approval_open(version=version, requested_by=actor.name)
+        version.status = _Status.WAITING
+        version.save(update_fields=["status"])
+        return _decided_in_place(version, _Action.REOPEN, actor, reason, expected_generation, approval)
 
 
 def champion_roll_back(
-    *, model: str, actor: Actor, reason: str, expected_generation: int, number: int | None = None
+    *,
+    model: str,
+    actor: Actor,
+    reason: str,
+    expected_generation: int,
+    number: int | None = None,
+    confirmed: Confirmed = NOTHING,
 ) -> Decision:
-    """Let the previous champion serve again, or the former champion `number`."""
-    actor.require(ROLL_BACK)
-    reason = _given(reason)
+    """Let the previous champion serve again, or the former champion `number`.
+
+    It needs the permission alone: neither four eyes nor a freeze stand in the way back.
+    """
+    actor.require(ROLL_BACK, model)
+    reason = reason_checked(reason)
     with transaction.atomic():
         generation_check(model=model, expected=expected_generation)
         target = _roll_back_target(model, number)
-        _require_bundle(target)
+        require_bundle(target)
+        evidence = require_acknowledged(target, confirmed)
         decision = decision_record(
             version=target,
-            action=Decision.Action.ROLL_BACK,
+            action=_Action.ROLL_BACK,
             actor=actor,
             reason=reason,
             before=expected_generation,
             after=_swap(target, expected_generation, f"rolled back by {actor.name}"),
+            evidence=evidence,
         )
         audit_append(events=[decision_event(decision)])
     return decision
 
 
-def champion_retire(*, model: str, actor: Actor, reason: str, expected_generation: int) -> Decision:
-    """Take the champion out of service and put nothing in its place: the API answers 503 from then on."""
-    actor.require(ROLL_BACK)
-    reason = _given(reason)
+def champion_retire(
+    *, model: str, actor: Actor, reason: str, expected_generation: int, number: int | None = None
+) -> Decision:
+    """Take the champion, version `number` where given, out of service and put nothing in its place.
+
+    The API answers 503 from then on.
+    """
+    actor.require(ROLL_BACK, model)
+    reason = reason_checked(reason)
     with transaction.atomic():
         generation_check(model=model, expected=expected_generation)
         version = champion_get(model=model)
-        if version is None:
-            raise WrongState(f"No version of {model} is live.", details={"model": model})
+        if version is None or number not in (None, version.number):
+            said = f"No version of {model} is live." if number is None else f"{model} version {number} is not live."
+            raise WrongState(said, details={"model": model})
         after = champion_swap(
             model=model, to=None, expected_generation=expected_generation, cause=f"retired by {actor.name}"
         )
         decision = decision_record(
             version=version,
-            action=Decision.Action.RETIRE,
+            action=_Action.RETIRE,
             actor=actor,
             reason=reason,
             before=expected_generation,
@@ -111,6 +180,7 @@ def decision_record(
     reason: str,
     before: int,
     after: int,
+    evidence: Mapping[str, Any] | None = None,
 ) -> Decision:
     """The decision's row and its note for the mirror. The caller appends `decision_event` as the transaction's end."""
     decision = Decision.objects.create(
@@ -125,6 +195,7 @@ def decision_record(
             "bundle_hash": version.bundle_hash,
             "data_hash": version.data_hash,
             "recommendation": version.recommendation,
+            **(evidence or {}),
         },
     )
     mirror_request(model=version.model, cause=str(decision))
@@ -148,11 +219,43 @@ def decision_event(decision: Decision) -> Event:
 
 
 def version_turn_down(*, version: ModelVersion) -> None:
-    version.status, version.stage = ModelVersion.Status.REJECTED, ModelVersion.Stage.ARCHIVED
+    version.status, version.stage = _Status.REJECTED, ModelVersion.Stage.ARCHIVED
     version.save(update_fields=["status", "stage"])
 
 
-def _given(reason: str) -> str:
+def approval_evidence(approval: ApprovalRequest) -> dict[str, Any]:
+    """Whose request was decided, and whether four eyes were asked for."""
+    asked = {"started_by": approval.started_by, "requested_by": approval.requested_by}
+    return {"approval": {"request": approval.pk, "four_eyes": approval.four_eyes, **asked}}
+
+
+def going_live_checked(version: ModelVersion, confirmed: Confirmed) -> dict[str, Any]:
+    """Every precondition of a new champion, and what the decision records of them."""
+    require_bundle(version)
+    require_no_freeze(version)
+    return require_acknowledged(version, confirmed) | require_compatible(version, confirmed)
+
+
+def require_waiting(version: ModelVersion, wanted: str) -> None:
+    """WrongState, with what can be done instead, for a version that does not wait for a decision."""
+    if version.status == _Status.WAITING:
+        return
+    advice = "Look at its history."
+    if version.status == _Status.APPROVED and version.stage != ModelVersion.Stage.PRODUCTION:
+        advice = "Roll back to it instead."
+    elif version.status == _Status.CANARY:
+        advice = "Promote the canary, or end it first."
+    elif version.status == _Status.CHANGES:
+        advice = "Somebody has to ask again first."
+    raise WrongState(
+        f"{version} cannot be {wanted}: it is {version.get_status_display().lower()}.",
+        advice=advice,
+        details={"model": version.model, "version": version.number, "status": version.status},
+    )
+
+
+def reason_checked(reason: str) -> str:
+    """The reason without surrounding space; ReasonRequired where nothing or too much is left."""
     reason = reason.strip()
     if not 0 < len(reason) <= REASON_LENGTH or "\x00" in reason:
         raise ReasonRequired(
@@ -163,28 +266,30 @@ def _given(reason: str) -> str:
     return reason
 
 
+def _decided_in_place(
+    version: ModelVersion,
+    action: Decision.Action,
+    actor: Actor,
+    reason: str,
+    generation: int,
+    approval: ApprovalRequest,
+) -> Decision:
+    """Record a decision that changes nothing of what serves."""
+    decision = decision_record(
+        version=version,
+        action=action,
+        actor=actor,
+        reason=reason,
+        before=generation,
+        after=generation,
+        evidence=approval_evidence(approval),
+    )
+    audit_append(events=[decision_event(decision)])
+    return decision
+
+
 def _swap(version: ModelVersion, expected_generation: int, cause: str) -> int:
     return champion_swap(model=version.model, to=version, expected_generation=expected_generation, cause=cause)
-
-
-def _require_waiting(version: ModelVersion, wanted: str) -> None:
-    if version.status == ModelVersion.Status.WAITING:
-        return
-    former = version.status == ModelVersion.Status.APPROVED and version.stage != ModelVersion.Stage.PRODUCTION
-    raise WrongState(
-        f"{version} cannot be {wanted}: it is {version.get_status_display().lower()}.",
-        advice="Roll back to it instead." if former else "Look at its history.",
-        details={"model": version.model, "version": version.number, "status": version.status},
-    )
-
-
-def _require_bundle(version: ModelVersion) -> None:
-    if not has_bundle(version.bundle_hash):
-        raise WrongState(
-            f"The bundle of {version} is not in the store.",
-            advice="Import the version again.",
-            details={"model": version.model, "version": version.number, "bundle_hash": version.bundle_hash},
-        )
 
 
 def _roll_back_target(model: str, number: int | None) -> ModelVersion:

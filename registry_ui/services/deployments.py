@@ -1,5 +1,7 @@
 """The one place that changes what serves. Every change is a compare-and-set on the deployment's generation."""
 
+from typing import Any
+
 from django.db.models import F
 from django.utils import timezone
 
@@ -7,6 +9,10 @@ from predictions.models import Deployment, Generation
 from registry_ui.errors import StaleGeneration
 from registry_ui.models import ModelVersion
 from registry_ui.selectors import deployment_get, happened_since
+from registry_ui.services.approvals import canary_approval_reopen
+
+_Stage, _Status = ModelVersion.Stage, ModelVersion.Status
+_NO_CANARY: dict[str, Any] = {"canary_version": None, "canary_bundle": None, "canary_share": None}
 
 
 def deployment_ensure(*, model: str) -> Deployment:
@@ -19,39 +25,40 @@ def champion_swap(*, model: str, to: ModelVersion | None, expected_generation: i
 
     StaleGeneration where another decision came first. A canary ends: it was measured against the champion that leaves.
     """
-    generation = expected_generation + 1
     number, bundle = (None, None) if to is None else (to.number, to.bundle_hash)
-    swapped = Deployment.objects.filter(model=model, generation=expected_generation).update(
-        generation=F("generation") + 1,
-        champion_version=number,
-        champion_bundle=bundle,
-        canary_version=None,
-        canary_bundle=None,
-        canary_share=None,
-        updated_at=timezone.now(),
-    )
-    if not swapped:
-        raise stale_generation(model=model, expected=expected_generation)
-    Generation.objects.create(
-        model=model,
-        number=generation,
-        champion_version=number,
-        champion_bundle=bundle,
-        cause=cause,
-    )
-    ModelVersion.objects.filter(model=model, stage=ModelVersion.Stage.PRODUCTION).update(
-        stage=ModelVersion.Stage.ARCHIVED
-    )
+    champion = {"champion_version": number, "champion_bundle": bundle}
+    generation = _move(model, expected_generation, cause, **champion, **_NO_CANARY)
+    _canary_leaves(model, replaced_by=to)
+    ModelVersion.objects.filter(model=model, stage=_Stage.PRODUCTION).update(stage=_Stage.ARCHIVED)
     if to is not None:
-        to.status, to.stage = ModelVersion.Status.APPROVED, ModelVersion.Stage.PRODUCTION
+        to.status, to.stage = _Status.APPROVED, _Stage.PRODUCTION
         to.save(update_fields=["status", "stage"])
     return generation
 
 
-def generation_check(*, model: str, expected: int) -> None:
+def canary_set(*, version: ModelVersion, share: float, expected_generation: int, cause: str) -> int:
+    """Let `version` answer `share` of the entities, in the place of another canary; gives the new generation."""
+    canary = {"canary_version": version.number, "canary_bundle": version.bundle_hash, "canary_share": share}
+    generation = _move(version.model, expected_generation, cause, **canary)
+    _canary_leaves(version.model, replaced_by=version)
+    version.status, version.stage = _Status.CANARY, _Stage.STAGING
+    version.save(update_fields=["status", "stage"])
+    return generation
+
+
+def canary_clear(*, model: str, expected_generation: int, cause: str) -> int:
+    """Let the champion answer everybody again; the canary waits for a decision. Gives the new generation."""
+    generation = _move(model, expected_generation, cause, **_NO_CANARY)
+    _canary_leaves(model, replaced_by=None)
+    return generation
+
+
+def generation_check(*, model: str, expected: int) -> Deployment:
     """Lock the model's row, the first lock of every decision, and raise StaleGeneration unless it is at `expected`."""
-    if deployment_lock(model=model).generation != expected:
+    deployment = deployment_lock(model=model)
+    if deployment.generation != expected:
         raise stale_generation(model=model, expected=expected)
+    return deployment
 
 
 def deployment_lock(*, model: str) -> Deployment:
@@ -74,3 +81,33 @@ def stale_generation(*, model: str, expected: int) -> StaleGeneration:
             "meanwhile": happened_since(model=model, generation=expected),
         },
     )
+
+
+def _move(model: str, expected_generation: int, cause: str, **columns: Any) -> int:
+    """The compare-and-set, and the row of the history that repeats what the deployment says from now on."""
+    moved = Deployment.objects.filter(model=model, generation=expected_generation).update(
+        generation=F("generation") + 1, updated_at=timezone.now(), **columns
+    )
+    if not moved:
+        raise stale_generation(model=model, expected=expected_generation)
+    now = Deployment.objects.get(model=model)
+    Generation.objects.create(
+        model=model,
+        number=now.generation,
+        champion_version=now.champion_version,
+        champion_bundle=now.champion_bundle,
+        canary_version=now.canary_version,
+        canary_bundle=now.canary_bundle,
+        canary_share=now.canary_share,
+        cause=cause,
+    )
+    return now.generation
+
+
+def _canary_leaves(model: str, *, replaced_by: ModelVersion | None) -> None:
+    """A canary that serves no longer waits for a decision again, and so does the request that it served on."""
+    leaving = ModelVersion.objects.filter(model=model, status=_Status.CANARY)
+    for version in leaving.exclude(pk=replaced_by.pk) if replaced_by else leaving:
+        version.status, version.stage = _Status.WAITING, _Stage.STAGING
+        version.save(update_fields=["status", "stage"])
+        canary_approval_reopen(version=version)

@@ -33,9 +33,11 @@ BLOCK: dict[str, Any] = {
 
 
 @cache
-def bundle_files(model: str, flavour: float) -> tuple[bytes, bytes]:
-    """Manifest and model file of a fitted bundle; another flavour is another bundle hash."""
-    spec = ModelSpec.parse(model, {**BLOCK, "estimator": {"family": "logistic_regression", "params": {"C": flavour}}})
+def bundle_files(model: str, flavour: float, heaviest: float | None = None) -> tuple[bytes, bytes]:
+    """Manifest and model file of a fitted bundle; another flavour is another bundle hash. It takes up to `heaviest`."""
+    inputs = {**BLOCK["inputs"], "weight": {"type": "number", "maximum": heaviest}}
+    estimator = {"family": "logistic_regression", "params": {"C": flavour}}
+    spec = ModelSpec.parse(model, {**BLOCK, "inputs": inputs, "estimator": estimator})
     rows = validate_rows(spec.inputs, [{"weight": float(weight)} for weight in range(20)])
     encoder = Encoder(spec.features.blocks, spec.cleaning).fit(rows)
     estimator = build_estimator(spec.estimator).fit(encoder.transform(rows), [int(row >= 10) for row in range(20)])
@@ -61,10 +63,12 @@ def write_candidate(
     verdict: str | None = None,
     mode: str = "manual",
     floor: float = 0.75,
+    heaviest: float | None = None,
+    policy: dict[str, Any] | None = None,
 ) -> Path:
     """Write under `root` what a finished run of `model`, compared with `champion`, leaves there."""
     artifacts = Artifacts(model)
-    bundle_hash = write_bundle(root / artifacts.bundle, *bundle_files(model, flavour))
+    bundle_hash = write_bundle(root / artifacts.bundle, *bundle_files(model, flavour, heaviest))
     triple = {"model": model, "bundle_hash": bundle_hash, "data_hash": data * 64}
     compared = champion and {"version": champion.number, "bundle_hash": champion.bundle_hash}
     metrics = {"accuracy": {"value": accuracy, "low": accuracy - 0.02, "high": accuracy + 0.02}}
@@ -83,7 +87,13 @@ def write_candidate(
         "champion": compared,
         "comparison": None,
         "floors": [{"metric": "accuracy", "floor": floor, "value": accuracy, "passed": not below}],
-        "promotion": {"mode": mode, "metric": "accuracy", "minimum_gain": 0.0, "floors": {"accuracy": floor}},
+        "promotion": {
+            "mode": mode,
+            "metric": "accuracy",
+            "minimum_gain": 0.0,
+            "floors": {"accuracy": floor},
+            **(policy or {}),
+        },
         "metrics": {"accuracy": accuracy},
     }
     report = {**triple, "metrics": metrics, "champion": judged, "rows": {"held_out": 100}, "parameters": {}}

@@ -55,10 +55,9 @@ def import_one(tmp_path: Path) -> Import:
         model = what.get("model", "fruit")
         champion = what.pop("champion", champion_get(model=model))
         elsewhere = what.pop("elsewhere", False)
+        actor = what.pop("actor", Actor.operator("test"))
         write_candidate(root, champion=champion, **what)
-        return candidate_import(
-            model=model, root=root, actor=Actor.operator("test"), elsewhere=elsewhere, published=None
-        )
+        return candidate_import(model=model, root=root, actor=actor, elsewhere=elsewhere, published=None)
 
     return imported
 

@@ -10,7 +10,7 @@ from registry_ui.models import AuditEntry, Decision, ModelVersion, PipelineRun
 from registry_ui.services.access import Actor
 from registry_ui.services.decisions import version_approve
 from registry_ui.services.runs import run_request
-from tests.registry_ui.conftest import Import, generation, live
+from tests.registry_ui.conftest import Import, generation, live, member
 
 pytestmark = pytest.mark.django_db
 
@@ -121,6 +121,94 @@ def test_a_rejection_and_a_roll_back_by_button(approving: Client, candidate: Mod
     assert live() == first
     approving.post(act(deployment, "retire"), decision(3))
     assert live() is None
+
+
+def test_a_canary_by_button_from_its_share_to_its_end(approving: Client, candidate: ModelVersion) -> None:
+    text = approving.get(page(candidate)).content.decode()
+    assert "in the place of <strong>version 1</strong>" in text
+    assert approving.post(act(candidate, "set_canary"), decision(1, percent=100)).status_code == 400
+    approving.post(act(candidate, "set_canary"), decision(1, percent=5))
+    deployment = Deployment.objects.get()
+    assert (deployment.canary_version, deployment.canary_share) == (2, 0.05)
+    assert "answers 5 % of the entities" in approving.get(page(deployment)).content.decode()
+    assert "Promote and replace version 1" in approving.get(page(candidate)).content.decode()
+
+    approving.post(act(deployment, "end_canary"), decision(2, number=2))
+    candidate.refresh_from_db()
+    assert candidate.status == "waiting"
+    assert "I know why version 2 stopped to serve" in approving.get(page(candidate)).content.decode()
+    assert approving.post(act(candidate, "approve"), decision(3)).status_code == 409
+    trouble = Decision.objects.latest("id").pk
+    approving.post(act(candidate, "approve"), decision(3, confirm_rolled_back=trouble))
+    assert live() == candidate
+
+
+def test_changes_are_asked_for_and_shown_to_who_asked(
+    approving: Client, requester: Actor, candidate: ModelVersion
+) -> None:
+    asked = {"reason": "weigh the green ones", "expected_generation": 1}
+    approving.post(act(candidate, "request_changes"), asked)
+    assert requester.user is not None
+    approving.force_login(requester.user)
+
+    assert "weigh the green ones" in approving.get(page(candidate)).content.decode()
+    approving.post(act(candidate, "ask_again"), {"reason": "weighed", "expected_generation": 1})
+    candidate.refresh_from_db()
+    assert candidate.status == "waiting"
+
+
+def test_who_asked_is_told_why_they_may_not_decide_and_who_may(
+    approving: Client, approver: Actor, import_one: Import
+) -> None:
+    import_one()
+    mine = import_one(flavour=2.0, actor=approver).version
+    member("ines", "approvers")
+    text = approving.get(page(mine)).content.decode()
+
+    assert "You may not decide about this version" in text
+    assert "<dt>May decide</dt><dd>ines</dd>" in text
+    answer = approving.post(act(mine, "approve"), decision(1))
+    assert (answer.status_code, "somebody else decides" in answer.content.decode()) == (403, True)
+
+
+def test_a_version_that_breaks_callers_names_the_field_and_needs_its_own_confirmation(
+    approving: Client, import_one: Import
+) -> None:
+    import_one()
+    narrower = import_one(flavour=2.0, heaviest=19.0).version
+    text = approving.get(page(narrower)).content.decode()
+    assert "It refuses inputs that version 1 accepts" in text
+    assert "Try it as a canary" not in text
+
+    answer = approving.post(act(narrower, "set_canary"), decision(1, percent=5))
+    assert answer.status_code == 409
+    assert "weight: The candidate takes nothing above 19" in answer.content.decode()
+    assert approving.post(act(narrower, "approve"), decision(1)).status_code == 409
+    approving.post(act(narrower, "approve"), decision(1, confirm_incompatible="on"))
+    assert live() == narrower
+
+
+def test_a_roll_back_to_a_version_with_trouble_asks_on_the_models_page(
+    approving: Client, candidate: ModelVersion
+) -> None:
+    approving.post(act(candidate, "approve"), decision(1))
+    deployment = Deployment.objects.get()
+    approving.post(act(deployment, "roll_back"), decision(2, number=1, reason="worse at night"))
+    asked = approving.post(act(deployment, "roll_back"), decision(3, number=2))
+    assert asked.status_code == 409
+    trouble = Decision.objects.latest("id").pk
+    assert f'name="confirm_rolled_back" value="{trouble}"' in asked.content.decode()
+    approving.post(act(deployment, "roll_back"), decision(3, number=2, confirm_rolled_back=trouble))
+    assert live() == candidate
+
+
+def test_two_versions_are_compared_by_anybody_who_may_look(requesting: Client, candidate: ModelVersion) -> None:
+    comparison = page(Deployment.objects.get()).replace("change/", "compare/")
+    text = requesting.get(comparison, {"left": 1, "right": 2}).content.decode()
+
+    for shown in ("0.9300", "0.9100 to 0.9500", "estimator.params.C", candidate.bundle_hash, "policy:bootstrap"):
+        assert shown in text
+    assert requesting.get(comparison, {"left": "x", "right": "-1"}).status_code == 200
 
 
 def test_retraining_by_button_queues_one_run(requesting: Client, candidate: ModelVersion) -> None:

@@ -70,6 +70,51 @@ def test_an_approval_and_a_roll_back(approving: APIClient, candidate: ModelVersi
     assert (back.status_code, back.json()["version"]) == (201, 1)
 
 
+def test_a_canary_is_set_with_a_share_promoted_and_its_decisions_listed(
+    approving: APIClient, candidate: ModelVersion
+) -> None:
+    for wrong in ({}, {"share": 0}, {"share": 1.0}, {"share": "0.1"}):
+        assert decide(approving, 2, action="set_canary", **wrong).status_code == 400
+    assert decide(approving, 2, share=0.1).status_code == 400
+    assert decide(approving, 2, action="set_canary", share=0.1).json()["share"] == 0.1
+    body = approving.get(f"{MODEL}/versions").json()
+    assert (body["champion"], body["canary"], body["canary_share"]) == (1, 2, 0.1)
+
+    assert decide(approving, 2, action="promote_canary", expected_generation=2).status_code == 201
+    listed = approving.get(f"{MODEL}/versions/2/decisions").json()["decisions"]
+    assert [(one["action"], one["generation"]) for one in listed] == [("promote_canary", 3), ("set_canary", 2)]
+    assert decide(approving, 1, action="retire", expected_generation=3).json()["code"] == "wrong_state"
+    assert decide(approving, 2, action="retire", expected_generation=3).status_code == 201
+
+
+def test_what_stands_in_the_way_is_named_and_can_be_confirmed(approving: APIClient, import_one: Import) -> None:
+    import_one()
+    import_one(flavour=2.0, heaviest=19.0)
+    canary = decide(approving, 2, action="set_canary", share=0.1, confirm_incompatible=True)
+    assert (canary.status_code, canary.json()["code"]) == (409, "incompatible_inputs")
+    assert canary.json()["details"]["fields"][0]["field"] == "weight"
+    assert decide(approving, 2).json()["code"] == "incompatible_inputs"
+    assert decide(approving, 2, confirm_incompatible=True).status_code == 201
+
+    back = decide(approving, 1, action="roll_back", expected_generation=2).json()["id"]
+    refused = decide(approving, 2, action="roll_back", expected_generation=3)
+    assert (refused.json()["code"], refused.json()["details"]["decision"]) == ("rolled_back_before", back)
+    again = decide(approving, 2, action="roll_back", expected_generation=3, confirm_rolled_back=back)
+    assert again.status_code == 201
+
+
+def test_four_eyes_and_changes(
+    approving: APIClient, requesting: APIClient, import_one: Import, approver: Actor
+) -> None:
+    import_one()
+    import_one(flavour=2.0, actor=approver)
+    assert (decide(approving, 2).status_code, decide(approving, 2).json()["code"]) == (403, "four_eyes")
+    import_one(flavour=3.0)
+    assert decide(approving, 3, action="request_changes").status_code == 201
+    assert decide(approving, 3, action="ask_again").status_code == 403
+    assert decide(requesting, 3, action="ask_again").json()["action"] == "reopen"
+
+
 def test_a_stale_decision_is_a_conflict_that_tells_what_happened(approving: APIClient, candidate: ModelVersion) -> None:
     decide(approving, 2)
     answer = decide(approving, 1, action="roll_back", expected_generation=1)

@@ -1,4 +1,4 @@
-"""Approve, reject, roll back, retire: who may, in which state, and what ten people at once get."""
+"""Approve, reject, request changes, roll back, retire: who may, in which state, and what many people at once get."""
 
 import shutil
 from collections import Counter
@@ -8,13 +8,29 @@ from pathlib import Path
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+from codesoft.error_status import status_of
 from ml_pipeline.errors import CodesoftError
 from predictions.models import Generation
-from registry_ui.errors import PermissionRefused, ReasonRequired, StaleGeneration, UnknownVersion, WrongState
-from registry_ui.models import AuditEntry, Decision, ModelVersion
+from registry_ui.errors import (
+    PermissionRefused,
+    ReasonRequired,
+    StaleGeneration,
+    Troubled,
+    UnknownVersion,
+    WrongState,
+)
+from registry_ui.models import ApprovalRequest, AuditEntry, Decision, ModelVersion
 from registry_ui.services.access import Actor
 from registry_ui.services.audit import audit_verify
-from registry_ui.services.decisions import champion_retire, champion_roll_back, version_approve, version_reject
+from registry_ui.services.decisions import (
+    champion_retire,
+    champion_roll_back,
+    version_approve,
+    version_ask_again,
+    version_reject,
+    version_request_changes,
+)
+from registry_ui.services.preconditions import Confirmed
 from tests.registry_ui.conftest import Import, generation, live, member
 
 pytestmark = pytest.mark.django_db
@@ -24,9 +40,14 @@ def approve(number: int, actor: Actor, expected: int) -> Decision:
     return version_approve(model="fruit", number=number, actor=actor, reason="looks good", expected_generation=expected)
 
 
-def roll_back(actor: Actor, number: int | None = None) -> Decision:
+def roll_back(actor: Actor, number: int | None = None, *, acknowledged: int | None = None) -> Decision:
     return champion_roll_back(
-        model="fruit", actor=actor, reason="wrong", expected_generation=generation(), number=number
+        model="fruit",
+        actor=actor,
+        reason="wrong",
+        expected_generation=generation(),
+        number=number,
+        confirmed=Confirmed(trouble=acknowledged),
     )
 
 
@@ -113,14 +134,17 @@ def test_a_roll_back_restores_the_previous_bundle_and_a_second_goes_further(
     approve(2, approver, expected=1)
     approve(3, approver, expected=2)
 
-    roll_back(approver)
+    first_roll_back = roll_back(approver)
     assert live() == versions[1]
     roll_back(approver)
     assert live() == versions[0]
     with pytest.raises(WrongState, match="served before"):
         roll_back(approver)
-    roll_back(approver, number=3)
+    with pytest.raises(Troubled, match="wrong"):
+        roll_back(approver, number=3)
+    forward = roll_back(approver, number=3, acknowledged=first_roll_back.pk)
     assert live() == versions[2]
+    assert forward.evidence["acknowledged"] == {"decision": first_roll_back.pk, "reason": "wrong"}
     assert [row.champion_version for row in Generation.objects.order_by("number")] == [1, 2, 3, 2, 1, 3]
 
 
@@ -146,10 +170,12 @@ def test_a_version_whose_bundle_is_gone_cannot_go_live(
 
 def test_after_a_retirement_nothing_serves_and_a_roll_back_brings_it_back(import_one: Import, approver: Actor) -> None:
     first = import_one().version
-    champion_retire(model="fruit", actor=approver, reason="season over", expected_generation=1)
+    retired = champion_retire(model="fruit", actor=approver, reason="season over", expected_generation=1)
     assert live() is None
 
-    roll_back(approver)
+    with pytest.raises(Troubled, match="season over"):
+        roll_back(approver)
+    roll_back(approver, acknowledged=retired.pk)
     assert live() == first
 
 
@@ -162,26 +188,52 @@ def test_the_database_itself_refuses_two_champions_and_an_unapproved_one(import_
             ModelVersion.objects.filter(pk=second.pk).update(**change)
 
 
-@pytest.mark.django_db(transaction=True)
-def test_of_ten_approvals_at_once_exactly_one_wins(import_one: Import) -> None:
+def test_changes_are_asked_for_and_a_new_ask_waits_again(import_one: Import, approver: Actor, requester: Actor) -> None:
     import_one()
-    for flavour in range(2, 12):
-        import_one(flavour=float(flavour))
-    people = [Actor.person(member(f"approver{number}", "approvers")) for number in range(10)]
+    second = import_one(flavour=2.0).version
+    given = {"model": "fruit", "number": 2, "expected_generation": 1}
+    version_request_changes(actor=approver, reason="weigh the green ones", **given)
+    second.refresh_from_db()
+    assert second.status == "changes"
+    with pytest.raises(WrongState, match="ask again"):
+        approve(2, approver, expected=1)
+    with pytest.raises(PermissionRefused):
+        version_ask_again(actor=approver, reason="done", **given)
 
-    def outcome(index: int) -> str:
+    again = version_ask_again(actor=requester, reason="weighed", **given)
+    assert (again.action, again.reason) == ("reopen", "weighed")
+    assert list(second.approvals.values_list("state", "requested_by", "decided_by")) == [
+        ("open", "rui", None),
+        ("changes", "command:test", "olga"),
+    ]
+    approve(2, approver, expected=1)
+    assert live() == second
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_approvals_at_once_exactly_one_wins(import_one: Import) -> None:
+    """Ten people on SQLite, which queues writers; fifty on PostgreSQL, whose transactions overlap."""
+    count = 50 if connection.vendor == "postgresql" else 10
+    import_one()
+    for flavour in range(2, count + 2):
+        import_one(flavour=float(flavour))
+    people = [Actor.person(member(f"approver{number}", "approvers")) for number in range(count)]
+
+    def outcome(index: int) -> int:
         try:
             approve(index + 2, people[index], expected=1)
         except CodesoftError as error:
-            return error.code
+            return status_of(error)
         finally:
             connection.close()
-        return "approved"
+        return 201
 
-    with ThreadPoolExecutor(10) as pool:
-        outcomes = Counter(pool.map(outcome, range(10)))
+    with ThreadPoolExecutor(count) as pool:
+        outcomes = Counter(pool.map(outcome, range(count)))
 
-    assert outcomes == {"approved": 1, StaleGeneration.code: 9}
+    assert outcomes == {201: 1, 409: count - 1}
     assert generation() == 2
     assert ModelVersion.objects.filter(stage="Production").count() == 1
-    assert audit_verify() == AuditEntry.objects.count() == 13
+    assert Decision.objects.filter(generation_after=2).count() == 1
+    assert ApprovalRequest.objects.filter(state="open").count() == count - 1
+    assert audit_verify() == AuditEntry.objects.count() == count + 3

@@ -71,7 +71,7 @@ def test_stages_and_aliases_follow_decisions_and_are_put_right_when_moved_by_han
     assert outbox_mirror() == 1
     assert stands() == {1: ("Production", ("champion",)), 2: ("Staging", ("challenger",))}
 
-    actor = Actor.operator("test")
+    actor = Actor.operator("another")
     version_approve(model="fruit", number=second.number, actor=actor, reason="good", expected_generation=1)
     outbox_mirror()
     assert stands() == {1: ("Archived", ()), 2: ("Production", ("champion",))}

@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-MODULES = ["test_audit.py", "test_decisions.py", "test_runs.py", "postgresql_alone.py"]
+MODULES = [
+    "postgresql_alone.py",
+    "test_audit.py",
+    "test_canaries.py",
+    "test_decisions.py",
+    "test_four_eyes.py",
+    "test_permissions.py",
+    "test_runs.py",
+]
 
 
 @pytest.mark.skipif("TEST_POSTGRES_URL" not in os.environ, reason="TEST_POSTGRES_URL is not set")

@@ -1,0 +1,64 @@
+"""Which rules stand between a version and its callers: its own policy and that of the version that serves.
+
+A candidate may make a rule stricter and never laxer: what it declares itself counts for it, and what the champion
+declares, which somebody approved, counts as well.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import timezone
+
+from ml_pipeline.compatibility import Incompatibility, declared_inputs, incompatibilities
+from ml_pipeline.spec.sections import Freeze, Promotion
+from registry_ui.models import ApprovalRequest, ModelVersion
+from registry_ui.selectors import champion_get, four_eyes_switch, policy_holder
+
+
+@dataclass(frozen=True)
+class FreezeInForce:
+    """A freeze that holds now, and when it ends."""
+
+    freeze: Freeze
+    until: datetime
+
+    def __str__(self) -> str:
+        return f"The freeze {self.freeze} holds until {self.until:%Y-%m-%d %H:%M} UTC"
+
+
+def promotion_of(version: ModelVersion) -> Promotion:
+    """The promotion policy that the version came with."""
+    return Promotion.model_validate(version.recommendation.get("promotion", {}))
+
+
+def freeze_in_force(*, version: ModelVersion) -> FreezeInForce | None:
+    """The freeze, of the version's own policy or of the champion's, that ends last of those that hold now."""
+    now = timezone.now()
+    freezes = {freeze for one in _policies(version) for freeze in one.freeze}
+    held = [FreezeInForce(freeze, until) for freeze in freezes if (until := freeze.until(now)) is not None]
+    return max(held, key=lambda one: one.until, default=None)
+
+
+def four_eyes_declared(*, version: ModelVersion) -> bool:
+    """False where both the version's policy and that of the champion say so; nothing served before: True."""
+    policies = _policies(version)
+    return len(policies) < 2 or any(policy.four_eyes for policy in policies)
+
+
+def four_eyes_in_force(*, approval: ApprovalRequest) -> bool:
+    """What an administrator set for the model, else what was declared when the request was made."""
+    switch = four_eyes_switch(model=approval.model)
+    return approval.four_eyes if switch is None else switch
+
+
+def incompatible_inputs(*, version: ModelVersion) -> tuple[Incompatibility, ...]:
+    """Inputs that the champion accepts and the version would refuse."""
+    champion = champion_get(model=version.model)
+    if champion is None or champion == version:
+        return ()
+    return incompatibilities(declared_inputs(champion.spec), declared_inputs(version.spec))
+
+
+def _policies(version: ModelVersion) -> list[Promotion]:
+    holder = policy_holder(model=version.model)
+    return [promotion_of(one) for one in (version, holder) if one is not None]

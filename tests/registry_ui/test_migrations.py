@@ -1,0 +1,59 @@
+"""Migrations on a database that is in use: what they rebuild keeps its triggers, and what waits stays decidable."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+from django.db.migrations.executor import MigrationExecutor
+
+from registry_ui.models import ApprovalRequest, Decision, ModelVersion
+
+BEFORE = ("registry_ui", "0003_background_tasks")
+AFTER = ("registry_ui", "0006_decisions")
+
+
+def migrate(target: tuple[str, str]) -> MigrationExecutor:
+    executor = MigrationExecutor(connection)
+    executor.migrate([target])
+    return MigrationExecutor(connection)
+
+
+@pytest.fixture
+def latest() -> Iterator[None]:
+    """Every migration again after the test, whatever it undid."""
+    yield
+    executor = MigrationExecutor(connection)
+    executor.migrate(executor.loader.graph.leaf_nodes())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_decisions_stay_append_only_and_what_waits_is_asked_for(latest: None) -> None:
+    old = migrate(BEFORE).loader.project_state([BEFORE]).apps
+    rows = [
+        old.get_model("registry_ui", "ModelVersion").objects.create(
+            model="fruit",
+            number=number,
+            bundle_hash=str(number) * 64,
+            data_hash="a" * 64,
+            status=status,
+            requested_by="rui",
+        )
+        for number, status in ((1, "approved"), (2, "waiting"))
+    ]
+    old.get_model("registry_ui", "Decision").objects.create(
+        model="fruit",
+        version=rows[0],
+        action="approve",
+        actor="olga",
+        reason="good",
+        generation_before=0,
+        generation_after=1,
+    )
+    migrate(AFTER)
+
+    for change in (lambda: Decision.objects.update(actor="eve"), lambda: Decision.objects.all().delete()):
+        with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+            change()
+    asked = ApprovalRequest.objects.get()
+    assert asked.version == ModelVersion.objects.get(number=2)
+    assert (asked.requested_by, asked.started_by, asked.four_eyes, asked.state) == ("rui", "rui", True, "open")
