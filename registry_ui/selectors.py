@@ -1,5 +1,7 @@
 """Every read of the registry."""
 
+from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -10,8 +12,17 @@ from django.db.models import Count, QuerySet
 from ml_pipeline.errors import UnknownModel
 from predictions.models import Deployment, Generation
 from registry_ui.errors import UnknownRun, UnknownVersion
-from registry_ui.models import Decision, ModelVersion, OutboxEntry, PipelineRun
+from registry_ui.models import (
+    BackgroundTask,
+    Decision,
+    ForeignChange,
+    MirrorState,
+    ModelVersion,
+    OutboxEntry,
+    PipelineRun,
+)
 
+EVERY_MODEL = "every model"
 _MEANWHILE_LIMIT = 10
 
 
@@ -23,6 +34,21 @@ class ModelOverview:
     live: ModelVersion | None
     waiting: list[ModelVersion]
     last_run: PipelineRun | None
+
+
+@dataclass(frozen=True)
+class MirrorOverview:
+    """How one model's mirror on the tracking server stands."""
+
+    state: MirrorState | None
+    pending: list[OutboxEntry]
+    foreign: list[ForeignChange]
+
+    @property
+    def last_error(self) -> str:
+        """Of the pending entries' last try, else of the last sync."""
+        told = [entry.last_error for entry in self.pending] + [self.state.error if self.state else ""]
+        return next(filter(None, told), "")
 
 
 def deployment_get(*, model: str) -> Deployment:
@@ -137,3 +163,19 @@ def models_overview() -> list[ModelOverview]:
         )
         for deployment in Deployment.objects.order_by("model")
     ]
+
+
+def mirror_overviews(*, models: Collection[str]) -> dict[str, MirrorOverview]:
+    """How the mirror of each model stands, in three queries whatever their number."""
+    states = {state.model: state for state in MirrorState.objects.filter(model__in=models)}
+    pending, foreign = defaultdict(list), defaultdict(list)
+    for entry in OutboxEntry.objects.filter(model__in=models, done_at__isnull=True):
+        pending[entry.model].append(entry)
+    for change in ForeignChange.objects.filter(model__in=models, state=ForeignChange.State.OPEN):
+        foreign[change.model].append(change)
+    return {model: MirrorOverview(states.get(model), pending[model], foreign[model]) for model in models}
+
+
+def last_sync(*, subjects: Collection[str]) -> BackgroundTask | None:
+    """The newest sync that a person or a hint asked for."""
+    return BackgroundTask.objects.filter(kind=BackgroundTask.Kind.SYNC, subject__in=subjects).first()

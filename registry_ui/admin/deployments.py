@@ -8,12 +8,14 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from predictions.models import Deployment, Generation
+from registry_ui.admin.mirror import mirror_context
 from registry_ui.admin.pages import Action, ConfirmedForm, PageAdmin, labelled
 from registry_ui.models import ModelVersion, PipelineRun
 from registry_ui.selectors import active_run, champion_get, former_champions, previous_champion, versions_of
 from registry_ui.services.access import REQUEST_RUN, ROLL_BACK, Actor
 from registry_ui.services.decisions import champion_retire, champion_roll_back
 from registry_ui.services.runs import run_request
+from registry_ui.services.sync_requests import sync_request
 
 _SHOWN = 20
 
@@ -42,6 +44,7 @@ class DeploymentAdmin(PageAdmin):
             "roll_back": (RollBackForm, _roll_back),
             "retire": (ConfirmedForm, _retire),
             "retrain": (forms.Form, _retrain),
+            "sync": (forms.Form, _sync),
         }
 
     def page_context(self, request: HttpRequest, row: Deployment) -> dict[str, Any]:
@@ -59,6 +62,7 @@ class DeploymentAdmin(PageAdmin):
             "active": active_run(model=row.model),
             "may_roll_back": request.user.has_perm(ROLL_BACK),
             "may_request_run": request.user.has_perm(REQUEST_RUN),
+            **mirror_context(request, [row.model], row.model),
         }
 
 
@@ -75,6 +79,11 @@ def _retire(request: HttpRequest, deployment: Deployment, given: Mapping[str, An
 def _retrain(request: HttpRequest, deployment: Deployment, _: Mapping[str, Any]) -> str:
     run = run_request(model=deployment.model, actor=Actor.person(request.user), trigger="admin")
     return f"{run} is queued."
+
+
+def _sync(request: HttpRequest, deployment: Deployment, _: Mapping[str, Any]) -> str:
+    sync_request(actor=Actor.person(request.user), model=deployment.model)
+    return "The sync is queued."
 
 
 def _decided(request: HttpRequest, deployment: Deployment, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from ml_pipeline.baseline import Champion, write_baseline
 from ml_pipeline.errors import CodesoftError, RunFailed
 from ml_pipeline.running.job import JobResult, run_job
 from ml_pipeline.running.workspace import prepare_workspace
+from ml_pipeline.tracking.lineage import TrackedLineage
 from predictions.bundle_store import copy_bundle
 from registry_ui.errors import RunFenced, StaleRecommendation
 from registry_ui.models import ModelVersion, PipelineRun
@@ -118,7 +119,12 @@ def _write_baseline(model: str, workspace: Path) -> None:
 
 
 def _published(record: dict[str, Any]) -> Published:
-    return Published(run_id=record["run_id"], version=record["version"], url=record.get("url") or "")
+    return Published(
+        run_id=record["run_id"],
+        version=record["version"],
+        url=record.get("url") or "",
+        lineage=TrackedLineage(**record.get("lineage", {})),
+    )
 
 
 def _lock_entries(model: str) -> bytes | None:
