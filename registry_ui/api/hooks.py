@@ -1,6 +1,6 @@
 """`POST /api/v1/hooks/mlflow`: the one door that takes no token. Its caller proves itself by a signature."""
 
-from typing import ClassVar
+from typing import IO, cast
 
 from django.conf import settings
 from django.http import Http404
@@ -18,8 +18,8 @@ _BODY_LIMIT = 64 * 1024
 class MlflowHookView(ApiView):
     """Absent (404) without MLFLOW_WEBHOOK_SECRET."""
 
-    authentication_classes: ClassVar = []
-    permission_classes: ClassVar = []
+    authentication_classes = ()
+    permission_classes = ()
 
     @extend_schema(exclude=True)
     def post(self, request: Request) -> Response:
@@ -30,7 +30,7 @@ class MlflowHookView(ApiView):
             id=request.headers.get("X-MLflow-Delivery-Id", ""),
             timestamp=request.headers.get("X-MLflow-Timestamp", ""),
             signature=request.headers.get("X-MLflow-Signature", ""),
-            body=read_bounded(request._request, _BODY_LIMIT),
+            body=read_bounded(cast(IO[bytes], request._request), _BODY_LIMIT),
         )
         queued = hook_receive(delivery=delivery, secret=settings.MLFLOW_WEBHOOK_SECRET)
         return Response(status=204 if queued is None else 202)

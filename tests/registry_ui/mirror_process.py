@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
+from unittest import mock
 
 import django
 
@@ -53,19 +54,19 @@ def roll_back() -> None:
 
 
 def kill_in_decision() -> None:
-    decisions.audit_append = kill
+    mock.patch.object(decisions, "audit_append", kill).start()
 
 
 def kill_after_claim() -> None:
-    mirroring._push = kill
+    mock.patch.object(mirroring, "_push", kill).start()
 
 
 def kill_at_alias() -> None:
-    mirroring.set_alias = kill
+    mock.patch.object(mirroring, "set_alias", kill).start()
 
 
 def kill_after_writes() -> None:
-    mirroring._keep_written = kill
+    mock.patch.object(mirroring, "_keep_written", kill).start()
 
 
 def mirror() -> None:

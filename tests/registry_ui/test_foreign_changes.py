@@ -143,9 +143,9 @@ def test_settling_needs_the_permission_a_reason_and_an_open_change(approver: Act
     for settle in (foreign_change_adopt, foreign_change_revert):
         more = {"expected_generation": 1} if settle is foreign_change_adopt else {}
         with pytest.raises(PermissionRefused):
-            settle(change_id=change.pk, actor=requester, reason="why not", **more)  # type: ignore[operator]
+            settle(change_id=change.pk, actor=requester, reason="why not", **more)
         with pytest.raises(ReasonRequired):
-            settle(change_id=change.pk, actor=approver, reason=" ", **more)  # type: ignore[operator]
+            settle(change_id=change.pk, actor=approver, reason=" ", **more)
 
     foreign_change_revert(change_id=change.pk, actor=approver, reason="first")
     with pytest.raises(WrongState, match="reverted by olga"):

@@ -142,7 +142,7 @@ def test_what_was_moved_by_hand_is_shown_and_left_alone_while_the_rest_is_writte
 
 def test_what_was_moved_by_hand_and_back_is_gone(mirrored: Path) -> None:
     for stage in ("Archived", "Production", "Staging"):
-        set_stage("fruit", 2, stage)  # type: ignore[arg-type]
+        set_stage("fruit", 2, stage)
         sync_and_mirror()
 
     assert changes() == [("stage:2", "Staging", "Archived", "gone"), ("stage:2", "Staging", "Production", "gone")]
