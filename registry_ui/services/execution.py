@@ -28,6 +28,7 @@ from registry_ui.services.access import Actor
 from registry_ui.services.candidates import Published, candidate_import
 from registry_ui.services.heartbeat import Heartbeat
 from registry_ui.services.run_state import RunClaim, run_claim, run_fail, run_progress
+from registry_ui.services.sync_requests import sync_request
 
 Job = Callable[..., JobResult]
 _EVALUATIONS = 3  # the champion may change while a run evaluates; one that changes three times needs a person
@@ -101,6 +102,7 @@ def _trained(
             progress.line(str(error))
             continue
         _keep_lock_entries(claim.model, result.lock_entries)
+        sync_request(actor=Actor.system("pipeline"), model=claim.model)
         return imported.version
     raise RunFailed(
         f"Another version of {claim.model} went live during each of {_EVALUATIONS} evaluations.",

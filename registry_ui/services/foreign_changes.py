@@ -31,10 +31,14 @@ _State, _Stage = ForeignChange.State, ModelVersion.Stage
 
 @dataclass(frozen=True)
 class Adoption:
-    """What adopting means, in words, and the service that decides it. `serves`: it changes what callers get."""
+    """What adopting means, in words, and the service that decides it; `version` is the one to look at before.
+
+    `serves`: it changes what callers get.
+    """
 
     meaning: str
     decide: Callable[..., Decision]
+    version: ModelVersion | None = None
     serves: bool = False
 
 
@@ -98,7 +102,7 @@ def adoption(*, change: ForeignChange) -> Adoption:
     if change.kind == ForeignChange.Kind.STAGE and change.theirs == _Stage.ARCHIVED:
         version = version_get(model=change.model, number=int(change.name))
         if version.status == ModelVersion.Status.WAITING:
-            return Adoption(f"reject {version}", partial(version_reject, number=version.number))
+            return Adoption(f"reject {version}", partial(version_reject, number=version.number), version)
     raise WrongState(
         f"The {change.subject} as {change.theirs_in_words} is no decision of the registry.",
         advice=f"{_advice(change)} Or revert it.",
@@ -116,8 +120,9 @@ def _promotion(change: ForeignChange, number: str) -> Adoption:
         )
     version = version_get(model=change.model, number=int(number))
     if version in former_champions(model=change.model):
-        return Adoption(f"roll back to {version}", partial(champion_roll_back, number=version.number), serves=True)
-    return Adoption(f"approve {version}", partial(version_approve, number=version.number), serves=True)
+        decide = partial(champion_roll_back, number=version.number)
+        return Adoption(f"roll back to {version}", decide, version, serves=True)
+    return Adoption(f"approve {version}", partial(version_approve, number=version.number), version, serves=True)
 
 
 def _retirement(change: ForeignChange) -> Adoption:

@@ -167,7 +167,7 @@ def test_the_pages_show_a_change_and_its_buttons_settle_it(client: Client, appro
     for place in (reverse("admin:index"), model_page()):
         assert page in client.get(place).content.decode()
     shown = client.get(page).content.decode()
-    assert "Approve fruit version 2" in shown
+    assert "Adopt: approve fruit version 2" in shown
     assert client.get(reverse("admin:registry_ui_foreignchange_changelist")).status_code == 200
 
     adopting = reverse("admin:registry_ui_foreignchange_adopt", args=[change.pk])
