@@ -39,6 +39,7 @@ STATUS: dict[type[CodesoftError], int] = {
     registry.RunActive: 409,
     registry.RunFenced: 409,
     registry.TaskFenced: 409,
+    registry.HookRefused: 401,
     registry.AuditBroken: 500,
 }
 

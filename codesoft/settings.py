@@ -184,6 +184,9 @@ WORKSPACES_DIR = VAR_DIR / "workspaces"
 RUN_LEASE_SECONDS = configuration.whole_number("RUN_LEASE_SECONDS", 60)
 RUN_MAX_ATTEMPTS = 3
 
+# What MLflow signs its webhooks with; without it there is no door for them.
+MLFLOW_WEBHOOK_SECRET = env.str("MLFLOW_WEBHOOK_SECRET", "")
+
 # The dispatcher's `/metrics`; 0 serves none. Web has its own (codesoft/gunicorn.py).
 HOST_ADDRESS = env.str("HOST_ADDRESS", "") or ("0.0.0.0" if PRODUCTION else "127.0.0.1")  # noqa: S104 - in a container
 DISPATCHER_METRICS_PORT = configuration.whole_number("DISPATCHER_METRICS_PORT", 0)
@@ -262,6 +265,7 @@ UNFOLD = {
                     _menu("Versions", "difference", "registry_ui_modelversion_changelist"),
                     _menu("Pipeline runs", "conversion_path", "registry_ui_pipelinerun_changelist"),
                     _menu("Audit log", "policy", "registry_ui_auditentry_changelist"),
+                    _menu("Foreign changes", "sync_problem", "registry_ui_foreignchange_changelist"),
                     _menu("Mirror outbox", "outbox", "registry_ui_outboxentry_changelist"),
                 ],
             },

@@ -94,6 +94,12 @@ class TaskFenced(CodesoftError):
     code = "task_fenced"
 
 
+class HookRefused(CodesoftError):
+    """A webhook without our signature, or too old. One answer for all of it: it says nothing to who has no secret."""
+
+    code = "hook_refused"
+
+
 class AuditBroken(CodesoftError):
     """The audit log is not the chain that was written. `details["sequence"]` is the first bad entry."""
 

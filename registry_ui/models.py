@@ -15,8 +15,9 @@ RUN_ATTEMPTS = 3
 class ModelVersion(models.Model):
     """One registered version: what was imported, what the pipeline recommends, and what became of it.
 
-    Its identity is (model, bundle hash, data hash). `run_id`, `tracking_version` and `tracking_url` say where it stands
-    on the tracking server now and change when that server does; `number` never changes.
+    Its identity is (model, bundle hash, data hash). `run_id`, `tracking_version` and their URLs say where it stands on
+    the tracking server now, `parameters` and `tags` what that server says of it; they change when it does. `number`
+    never changes.
     """
 
     class Stage(models.TextChoices):
@@ -40,10 +41,13 @@ class ModelVersion(models.Model):
     run_id = models.CharField(max_length=64, blank=True)
     tracking_version = models.PositiveIntegerField(null=True)
     tracking_url = models.CharField(max_length=500, blank=True)
+    run_url = models.CharField(max_length=500, blank=True)
     metrics = models.JSONField(default=dict)
     report = models.JSONField(default=dict)
     recommendation = models.JSONField(default=dict)
     lineage = models.JSONField(default=dict)
+    parameters = models.JSONField(default=dict)
+    tags = models.JSONField(default=dict)
     spec = models.JSONField(default=dict)
     requested_by = models.CharField(max_length=ACTOR_LENGTH, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -361,3 +365,95 @@ class OutboxEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model}: {self.cause}"
+
+
+class MirrorState(models.Model):
+    """What of one model we last wrote to the tracking server, and what we last found there.
+
+    Items are `stage:<number>` and `alias:<name>`, values a stage or a version's number here; see
+    `registry_ui.services.three_way`. `writing` stands before a write and goes after it, so that what a killed process
+    left half-written is known as ours. `runs` says which run each number was then: a version of an emptied or exchanged
+    server is another one. `revision` moves with each change of these four: the fence between readers and writers.
+    """
+
+    model = models.CharField(max_length=MODEL_LENGTH, unique=True)
+    revision = models.PositiveBigIntegerField(default=0)
+    written = models.JSONField(default=dict)
+    writing = models.JSONField(default=dict)
+    found = models.JSONField(default=dict)
+    runs = models.JSONField(default=dict)
+    missing = models.JSONField(default=list)
+    refused = models.JSONField(default=dict)
+    synced_at = models.DateTimeField(null=True)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"mirror of {self.model}"
+
+
+class ForeignChange(models.Model):
+    """A stage or an alias that somebody changed on the tracking server itself, and what became of that."""
+
+    class Kind(models.TextChoices):
+        STAGE = "stage", "Stage"
+        ALIAS = "alias", "Alias"
+
+    class State(models.TextChoices):
+        OPEN = "open", "Open"
+        ADOPTED = "adopted", "Adopted"
+        REVERTED = "reverted", "Reverted"
+        SUPERSEDED = "superseded", "Superseded by a later decision"
+        GONE = "gone", "No longer there"
+
+    model = models.CharField(max_length=MODEL_LENGTH)
+    kind = models.CharField(max_length=5, choices=Kind)
+    name = models.CharField(max_length=20)
+    ours = models.CharField(max_length=40, blank=True)
+    theirs = models.CharField(max_length=40, blank=True)
+    found_at = models.DateTimeField(auto_now_add=True)
+    state = models.CharField(max_length=10, choices=State, default=State.OPEN)
+    resolved_by = models.CharField(max_length=ACTOR_LENGTH, blank=True)
+    resolved_at = models.DateTimeField(null=True)
+    reason = models.TextField(blank=True)
+
+    class Meta:
+        verbose_name = "foreign change"
+        ordering: ClassVar = ["-id"]
+        default_permissions = ("view",)
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="one_open_change_an_item", fields=["model", "kind", "name"], condition=Q(state="open")
+            ),
+            models.CheckConstraint(
+                name="a_settled_change_says_when", condition=Q(state="open") | Q(resolved_at__isnull=False)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model}: {self.subject}"
+
+    @property
+    def subject(self) -> str:
+        return f"stage of version {self.name}" if self.kind == self.Kind.STAGE else f"alias {self.name}"
+
+    @property
+    def key(self) -> str:
+        """The item's name in `MirrorState`."""
+        return f"{self.kind}:{self.name}"
+
+    @property
+    def ours_in_words(self) -> str:
+        return self.in_words(self.ours)
+
+    @property
+    def theirs_in_words(self) -> str:
+        return self.in_words(self.theirs)
+
+    def in_words(self, value: str) -> str:
+        """A value of this item as people say it."""
+        if self.kind == self.Kind.STAGE:
+            return value or "not there"
+        return f"version {value}" if value.isdecimal() else value or "no version"

@@ -1,5 +1,7 @@
 """Every read of the registry."""
 
+from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -14,8 +16,19 @@ from guardian.shortcuts import get_objects_for_user
 from ml_pipeline.errors import UnknownModel
 from predictions.models import Deployment, Generation
 from registry_ui.errors import UnknownRun, UnknownVersion
-from registry_ui.models import ApprovalRequest, Decision, ModelPolicy, ModelVersion, OutboxEntry, PipelineRun
+from registry_ui.models import (
+    ApprovalRequest,
+    BackgroundTask,
+    Decision,
+    ForeignChange,
+    MirrorState,
+    ModelPolicy,
+    ModelVersion,
+    OutboxEntry,
+    PipelineRun,
+)
 
+EVERY_MODEL = "every model"
 _MEANWHILE_LIMIT = 10
 MODEL_PERMISSIONS = tuple(f"{verb}_deployment" for verb in ("view", "request", "approve", "rollback", "administer"))
 _VIEW = "predictions.view_deployment"
@@ -82,6 +95,21 @@ def permissions_held(*, deployment: Deployment) -> dict[User | Group, frozenset[
     for each in GroupObjectPermission.objects.filter(**row).select_related("group", "permission").order_by("group"):
         held.setdefault(each.group, set()).add(each.permission.codename)
     return {holder: frozenset(codenames) for holder, codenames in held.items()}
+
+
+@dataclass(frozen=True)
+class MirrorOverview:
+    """How one model's mirror on the tracking server stands."""
+
+    state: MirrorState | None
+    pending: list[OutboxEntry]
+    foreign: list[ForeignChange]
+
+    @property
+    def last_error(self) -> str:
+        """Of the pending entries' last try, else of the last sync."""
+        told = [entry.last_error for entry in self.pending] + [self.state.error if self.state else ""]
+        return next(filter(None, told), "")
 
 
 def deployment_get(*, model: str) -> Deployment:
@@ -227,3 +255,19 @@ def models_overview() -> list[ModelOverview]:
         )
         for deployment in Deployment.objects.order_by("model")
     ]
+
+
+def mirror_overviews(*, models: Collection[str]) -> dict[str, MirrorOverview]:
+    """How the mirror of each model stands, in three queries whatever their number."""
+    states = {state.model: state for state in MirrorState.objects.filter(model__in=models)}
+    pending, foreign = defaultdict(list), defaultdict(list)
+    for entry in OutboxEntry.objects.filter(model__in=models, done_at__isnull=True):
+        pending[entry.model].append(entry)
+    for change in ForeignChange.objects.filter(model__in=models, state=ForeignChange.State.OPEN):
+        foreign[change.model].append(change)
+    return {model: MirrorOverview(states.get(model), pending[model], foreign[model]) for model in models}
+
+
+def last_sync(*, subjects: Collection[str]) -> BackgroundTask | None:
+    """The newest sync that a person or a hint asked for."""
+    return BackgroundTask.objects.filter(kind=BackgroundTask.Kind.SYNC, subject__in=subjects).first()

@@ -1,9 +1,11 @@
 """The Celery doors. Each loads nothing, calls one service, and leaves meaning and retries to the rows it works on."""
 
+from contextlib import suppress
 from uuid import UUID
 
 from celery import shared_task
 
+from ml_pipeline.errors import TrackingUnavailable
 from registry_ui.services import background, execution, mirroring, runs, syncing
 from registry_ui.services.background_kinds import KINDS
 
@@ -32,6 +34,6 @@ def mirror_outbox() -> None:
 
 @shared_task
 def sync_registry() -> None:
-    """Versions trained elsewhere come in, and what was moved by hand on the tracking server is put right."""
-    syncing.registry_sync()
-    mirroring.mirror_all()
+    """Versions trained elsewhere come in; what was moved by hand on the tracking server is found."""
+    with suppress(TrackingUnavailable):  # noted with each model
+        syncing.registry_sync()

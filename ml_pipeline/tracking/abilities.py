@@ -26,6 +26,7 @@ class ServerAbilities:
     aliases: bool
     stages: bool
     logged_models: bool
+    webhooks: bool
 
     def in_words(self) -> list[str]:
         """One sentence an ability, for an operator."""
@@ -39,6 +40,7 @@ class ServerAbilities:
             "Aliases are supported." if self.aliases else "It has no aliases: a tag of the registered model stands in.",
             "Stages are supported." if self.stages else "It has no stages: a tag of the version stands in.",
             "Logged models are supported; nothing here needs them." if self.logged_models else _NO_LOGGED_MODELS,
+            "Webhooks are supported." if self.webhooks else "It has no webhooks: the periodic sync finds what changed.",
         ]
 
 
@@ -48,7 +50,7 @@ _NO_LOGGED_MODELS = "It has no logged models; nothing here needs them: the bundl
 def probed_abilities(connection: Connection, *, again: bool = False) -> ServerAbilities:
     """The server's abilities, from memory where they were asked within a day, unless `again`."""
     if not connection.server.is_http:
-        return ServerAbilities(registry=True, aliases=True, stages=True, logged_models=True)
+        return ServerAbilities(registry=True, aliases=True, stages=True, logged_models=True, webhooks=False)
     if not again and (known := remembered_abilities(connection.server)) is not None:
         return known
     asked = _ask(connection)
@@ -87,13 +89,14 @@ def _ask(connection: Connection) -> ServerAbilities:
         stages=registry
         and connection.offers("POST", stages, **nobody, stage="Staging", archive_existing_versions=False),
         logged_models=connection.offers("POST", "logged-models/search", experiment_ids=["0"], max_results=1),
+        webhooks=registry and connection.offers("GET", "webhooks", max_results=1),
     )
 
 
 def note_missing_registry(connection: Connection) -> Registry:
     """Remember that the registry cannot register after all, whatever it answered, and give the one that can."""
     known = probed_abilities(connection)
-    _remember(connection.server, replace(known, registry=False, aliases=False, stages=False))
+    _remember(connection.server, replace(known, registry=False, aliases=False, stages=False, webhooks=False))
     return RunTagRegistry(connection)
 
 

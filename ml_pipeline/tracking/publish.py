@@ -9,7 +9,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,14 @@ from ml_pipeline.errors import CodesoftError, NotEnoughData
 from ml_pipeline.paths import Artifacts
 from ml_pipeline.tracking.abilities import note_missing_registry, registry_of
 from ml_pipeline.tracking.client import Connection, connect
-from ml_pipeline.tracking.errors import MissingEndpoint
+from ml_pipeline.tracking.errors import MissingEndpoint, NotTracked
 from ml_pipeline.tracking.lineage import (
     BUNDLE_TAG,
     DATA_TAG,
     KEY_TAG,
+    LOCK_TAG,
     VERDICT_TAG,
+    TrackedLineage,
     lineage_tags,
     lock_entries,
     version_key,
@@ -44,6 +46,7 @@ from ml_pipeline.tracking.runs import (
     delete_run,
     find_runs,
     finish_run,
+    get_run,
     has_file,
     tag_run,
     upload,
@@ -51,7 +54,6 @@ from ml_pipeline.tracking.runs import (
 from ml_pipeline.tracking.server import TrackingServer
 
 COMPLETE_TAG = "codesoft.complete"
-LOCK_TAG = "codesoft.dvc_lock"
 RECOMMENDATION_TAG = "codesoft.recommendation_hash"
 
 
@@ -64,6 +66,7 @@ class PublishedVersion:
     version: int
     tracking_uri: str
     url: str | None
+    lineage: TrackedLineage = field(default_factory=TrackedLineage)
 
 
 def publish(artifacts: Artifacts) -> PublishedVersion:
@@ -75,7 +78,20 @@ def publish(artifacts: Artifacts) -> PublishedVersion:
         version = _version(connection, artifacts, report, run)
     server = connection.server
     url = server.page("models", registered_name(artifacts.model), "versions", version)
-    return PublishedVersion(artifacts.model, run.id, version, server.uri, url)
+    lineage = tracked_lineage(connection, tracked_version(connection, artifacts.model, version))
+    return PublishedVersion(artifacts.model, run.id, version, server.uri, url, lineage)
+
+
+def tracked_lineage(connection: Connection, version: TrackedVersion) -> TrackedLineage:
+    return TrackedLineage.of(connection.server, get_run(connection, version.run_id), version.tags)
+
+
+def tracked_version(connection: Connection, model: str, version: int) -> TrackedVersion:
+    """The version as it stands; NotTracked where it does not."""
+    for item in registry_of(connection).versions(model, with_aliases=False):
+        if item.version == version:
+            return item
+    raise NotTracked(f"{connection.server.uri} has no version {version} of {model}.")
 
 
 def publish_run(artifacts: Artifacts) -> str:

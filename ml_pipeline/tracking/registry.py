@@ -5,12 +5,12 @@ an older one lacks (aliases, stages). Where it has none, the runs themselves are
 its run, so that every machine sees the same versions and nothing hangs on a local file.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ml_pipeline.tracking.client import Connection
-from ml_pipeline.tracking.errors import MissingEndpoint, NotTracked
+from ml_pipeline.tracking.errors import MissingEndpoint, NotTracked, Rejected
 from ml_pipeline.tracking.runs import experiment_tags, find_runs, tag_experiment, tag_run
 
 RUN_TAG = "codesoft.run_id"
@@ -35,6 +35,8 @@ class Registry(Protocol):
     """What both kinds of registry do. `model` is the name in `params.yaml`."""
 
     def versions(self, model: str, *, with_aliases: bool = True) -> list[TrackedVersion]: ...
+
+    def versions_of(self, models: Collection[str]) -> dict[str, list[TrackedVersion]]: ...
 
     def create(self, model: str, run_id: str, tags: Mapping[str, str]) -> int: ...
 
@@ -65,16 +67,28 @@ class ServerRegistry:
     def versions(self, model: str, *, with_aliases: bool = True) -> list[TrackedVersion]:
         """Every version, lowest first. Filtered here, not there: older servers do not search versions by tag."""
         name = registered_name(model)
-        found: list[Any] = []
         with self._connection.translated() as client:
-            page: Any = None
-            while page is None or page.token:
-                page = client.search_model_versions(
-                    f"name = '{name}'", max_results=200, page_token=page.token if page else None
-                )
-                found += page
+            found = _pages(client.search_model_versions, f"name = '{name}'", max_results=200)
         aliases = self._aliases(name) if found and with_aliases else {}
         return sorted((_from_server(item, aliases) for item in found), key=lambda item: item.version)
+
+    def versions_of(self, models: Collection[str]) -> dict[str, list[TrackedVersion]]:
+        """Versions with aliases of many models, in a call or two a thousand; older servers are asked model by model."""
+        ours = f"name LIKE '{registered_name('%')}'"
+        try:
+            with self._connection.translated() as client:
+                named = _pages(client.search_registered_models, ours, max_results=1_000)
+                # In an order that no write changes: a page's border must not lose a version that is tagged meanwhile.
+                order = ["name ASC", "version_number ASC"]
+                found = _pages(client.search_model_versions, ours, max_results=1_000, order_by=order)
+        except Rejected:
+            return {model: self.versions(model) for model in models}
+        aliases = {item.name: _aliases_of(item) for item in named}
+        by_name: dict[str, list[TrackedVersion]] = {registered_name(model): [] for model in models}
+        for item in found:
+            if item.name in by_name:
+                by_name[item.name].append(_from_server(item, aliases.get(item.name, {})))
+        return {model: by_name[registered_name(model)] for model in models}
 
     def create(self, model: str, run_id: str, tags: Mapping[str, str]) -> int:
         name = registered_name(model)
@@ -118,10 +132,8 @@ class ServerRegistry:
                 raise
 
     def _aliases(self, name: str) -> dict[str, int]:
-        """Aliases of the server, or the tags that stand for them where it has none."""
         with self._connection.translated() as client:
-            model = client.get_registered_model(name)
-        return {**_aliases_in(model.tags), **{alias: int(number) for alias, number in model.aliases.items()}}
+            return _aliases_of(client.get_registered_model(name))
 
     def _ensure(self, name: str) -> None:
         try:
@@ -153,6 +165,9 @@ class RunTagRegistry:
             if run.tags[NUMBER_TAG].isdecimal()
         ]
         return sorted(found, key=lambda item: item.version)
+
+    def versions_of(self, models: Collection[str]) -> dict[str, list[TrackedVersion]]:
+        return {model: self.versions(model) for model in models}
 
     def create(self, model: str, run_id: str, tags: Mapping[str, str]) -> int:
         """The next free number; a run that has one keeps it. Of two runs that take one number at once, one moves on."""
@@ -188,6 +203,16 @@ class RunTagRegistry:
         raise NotTracked(f"{self._connection.server.uri} has no version {version} of {model}.")
 
 
+def _pages(search: Callable[..., Any], wanted: str, **options: Any) -> list[Any]:
+    """Every page of a search."""
+    found: list[Any] = []
+    page: Any = None
+    while page is None or page.token:
+        page = search(wanted, page_token=page.token if page else None, **options)
+        found += page
+    return found
+
+
 def _create_model(client: Any, name: str) -> None:
     try:
         client.create_registered_model(name, description="Registered by Codesoft MLOps. The Django admin decides.")
@@ -199,6 +224,11 @@ def _from_server(item: Any, aliases: Mapping[str, int]) -> TrackedVersion:
     number, tags = int(item.version), dict(item.tags)
     stage = tags.get(STAGE_TAG) or item.current_stage or "None"
     return TrackedVersion(number, tags.get(RUN_TAG) or item.run_id or "", stage, _names_of(number, aliases), tags)
+
+
+def _aliases_of(model: Any) -> dict[str, int]:
+    """Its aliases, or the tags that stand for them where the server has none."""
+    return {**_aliases_in(model.tags), **{alias: int(number) for alias, number in model.aliases.items()}}
 
 
 def _aliases_in(tags: Mapping[str, str]) -> dict[str, int]:

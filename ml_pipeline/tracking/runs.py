@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ class TrackedRun:
     started: int
     tags: Mapping[str, str]
     artifact_uri: str
+    experiment_id: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 def get_run(connection: Connection, run_id: str) -> TrackedRun:
@@ -116,4 +118,11 @@ def _created_experiment(connection: Connection, client: Any, name: str) -> str:
 
 
 def _tracked(run: Any) -> TrackedRun:
-    return TrackedRun(run.info.run_id, int(run.info.start_time or 0), dict(run.data.tags), run.info.artifact_uri)
+    return TrackedRun(
+        id=run.info.run_id,
+        started=int(run.info.start_time or 0),
+        tags=dict(run.data.tags),
+        artifact_uri=run.info.artifact_uri,
+        experiment_id=str(run.info.experiment_id),
+        parameters=dict(run.data.params),
+    )

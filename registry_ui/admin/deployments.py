@@ -11,6 +11,7 @@ from django.urls import URLPattern, path
 
 from predictions.models import Deployment, Generation
 from registry_ui.admin import comparing, granting
+from registry_ui.admin.mirror import mirror_context
 from registry_ui.admin.pages import Action, ConfirmedForm, PageAdmin, ServingForm, given_confirmation, labelled
 from registry_ui.models import ModelVersion, PipelineRun
 from registry_ui.selectors import (
@@ -25,6 +26,7 @@ from registry_ui.services.access import ADMINISTER, REQUEST, ROLL_BACK, Actor
 from registry_ui.services.canaries import canary_end
 from registry_ui.services.decisions import champion_retire, champion_roll_back
 from registry_ui.services.runs import run_request
+from registry_ui.services.sync_requests import sync_request
 
 _SHOWN = 20
 _Status = ModelVersion.Status
@@ -77,6 +79,7 @@ class DeploymentAdmin(PageAdmin):
             "retire": (ConfirmedForm, _retire),
             "retrain": (forms.Form, _retrain),
             **granting.MODEL_ACTIONS,
+            "sync": (forms.Form, _sync),
         }
 
     def page_context(self, request: HttpRequest, row: Deployment) -> dict[str, Any]:
@@ -100,6 +103,7 @@ class DeploymentAdmin(PageAdmin):
             "may_roll_back": actor.may(ROLL_BACK, row.model),
             "may_request_run": actor.may(REQUEST, row.model),
             **(granting.context(row) if actor.may(ADMINISTER, row.model) else {}),
+            **mirror_context(request, [row.model], row.model),
         }
 
 
@@ -123,6 +127,11 @@ def _retire(request: HttpRequest, deployment: Deployment, given: Mapping[str, An
 def _retrain(request: HttpRequest, deployment: Deployment, _: Mapping[str, Any]) -> str:
     run = run_request(model=deployment.model, actor=Actor.person(request.user), trigger="admin")
     return f"{run} is queued."
+
+
+def _sync(request: HttpRequest, deployment: Deployment, _: Mapping[str, Any]) -> str:
+    sync_request(actor=Actor.person(request.user), model=deployment.model)
+    return "The sync is queued."
 
 
 def _decided(request: HttpRequest, deployment: Deployment, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from registry_ui.admin.mirror import mirror_context
 from registry_ui.admin.review import metric_rows, verdict_badge
 from registry_ui.admin.runs import STATE_COLOURS
 from registry_ui.selectors import ModelOverview, models_overview, models_visible
@@ -13,7 +14,9 @@ from registry_ui.services.access import REQUEST, Actor
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """unfold's DASHBOARD_CALLBACK. One sees the models that one may look at."""
     actor, visible = Actor.person(request.user), set(models_visible(request.user))
-    context["models"] = [_shown(one, actor) for one in models_overview() if one.deployment in visible]
+    overviews = [one for one in models_overview() if one.deployment in visible]
+    context["models"] = [_shown(one, actor) for one in overviews]
+    context.update(mirror_context(request, [one.deployment.model for one in overviews]))
     return context
 
 

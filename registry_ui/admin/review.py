@@ -58,7 +58,7 @@ def context(version: ModelVersion) -> dict[str, Any]:
         "reasons": version.recommendation.get("reasons", []),
         "metrics": metric_rows(version),
         "facts": {name: value for name, value in facts(version).items() if value not in (None, "")},
-        "parameters": version.report.get("parameters", {}),
+        "parameters": version.parameters or version.report.get("parameters", {}),
         "run": version.runs.first(),
     }
 
@@ -96,6 +96,10 @@ def facts(version: ModelVersion) -> dict[str, Any]:
     return {
         "Bundle": version.bundle_hash,
         "Data": version.data_hash,
+        "Spec": version.lineage.get("spec_hash"),
+        "dvc.lock": version.lineage.get("dvc_lock_hash"),
+        "Git commit": version.lineage.get("git_commit"),
+        "Started by": version.lineage.get("started_by"),
         "Requested by": version.requested_by,
         "Threshold": version.report.get("threshold"),
         "Decisions that differ": comparison.get("decisions_that_differ"),

@@ -2,11 +2,13 @@
 
 from django.urls import re_path
 
+from registry_ui.api.hooks import MlflowHookView
 from registry_ui.api.views import CancellationView, DecisionsView, RunsView, RunView, VersionsView
 
 _MODEL = r"^models/(?P<model>[^/]+)"
 
 urlpatterns = [
+    re_path(r"^hooks/mlflow/?$", MlflowHookView.as_view(), name="api-mlflow-hook"),
     re_path(_MODEL + r"/versions/?$", VersionsView.as_view(), name="api-versions"),
     re_path(_MODEL + r"/versions/(?P<number>[0-9]{1,9})/decisions/?$", DecisionsView.as_view(), name="api-decisions"),
     re_path(_MODEL + r"/runs/?$", RunsView.as_view(), name="api-runs"),

@@ -4,17 +4,14 @@ from typing import Any
 
 from registry_ui.models import BackgroundTask
 from registry_ui.services.background import Progress, Work
-from registry_ui.services.mirroring import mirror_all, outbox_mirror
+from registry_ui.services.mirroring import outbox_mirror
 from registry_ui.services.syncing import registry_sync
 
 
-def _sync(_task: BackgroundTask, progress: Progress) -> dict[str, Any]:
-    """Take in what was trained elsewhere, then put right what was moved on the server."""
-    progress.tell(0, 2, "reading versions")
-    imported = registry_sync()
-    progress.tell(1, 2, "writing stages and aliases")
-    mirror_all()
-    return {"imported": imported, "mirrored": outbox_mirror()}
+def _sync(task: BackgroundTask, progress: Progress) -> dict[str, Any]:
+    """Read the server, take in what is new, compare; then write what waits, unless it failed a moment ago."""
+    synced = registry_sync(model=task.model, again=True, tell=progress.tell)
+    return {"imported": synced.imported, "mirrored": outbox_mirror(model=task.model)}
 
 
 KINDS: dict[str, Work] = {BackgroundTask.Kind.SYNC: _sync}

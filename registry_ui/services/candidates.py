@@ -1,12 +1,13 @@
 """Candidate import: the one way by which a trained version enters the registry, whoever trained it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Max
 
+from ml_pipeline.tracking.lineage import TrackedLineage
 from predictions.bundle_store import store_bundle
 from predictions.models import Deployment
 from registry_ui.errors import StaleRecommendation
@@ -18,6 +19,7 @@ from registry_ui.services.audit import Event, audit_append
 from registry_ui.services.candidate_files import Candidate, candidate_read
 from registry_ui.services.decisions import decision_event, decision_record, version_turn_down
 from registry_ui.services.deployments import champion_swap, deployment_ensure, deployment_lock
+from registry_ui.services.origin import origin
 from registry_ui.services.outbox import mirror_request
 from registry_ui.services.policy import Refusal, Ruling, policy_rule
 from registry_ui.services.run_state import RunClaim, run_succeed
@@ -25,11 +27,12 @@ from registry_ui.services.run_state import RunClaim, run_succeed
 
 @dataclass(frozen=True)
 class Published:
-    """Where a version stands on the tracking server."""
+    """Where a version stands on the tracking server, and what that server tells of it."""
 
     run_id: str
     version: int
     url: str = ""
+    lineage: TrackedLineage = field(default_factory=TrackedLineage)
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,9 @@ def _version(
             "run_id": published.run_id,
             "tracking_version": published.version,
             "tracking_url": published.url,
+            "run_url": published.lineage.run_url,
+            "parameters": dict(published.lineage.parameters),
+            "tags": dict(published.lineage.tags),
         }
     learned = place | {"recommendation": candidate.recommendation_text, "report": candidate.report}
     triple = {"model": candidate.model, "bundle_hash": candidate.bundle_hash, "data_hash": candidate.data_hash}
@@ -127,7 +133,7 @@ def _version(
         number=_free_number(candidate.model, published),
         stage=ModelVersion.Stage.STAGING,
         metrics=candidate.report["metrics"],
-        lineage=_lineage(candidate, run),
+        lineage=origin(candidate, published.lineage if published else TrackedLineage(), run),
         spec=candidate.spec,
         requested_by=run.requested_by if run else actor.name,
     )
@@ -140,14 +146,6 @@ def _free_number(model: str, published: Published | None) -> int:
     if published is not None and not known.filter(number=published.version).exists():
         return published.version
     return (known.aggregate(last=Max("number"))["last"] or 0) + 1
-
-
-def _lineage(candidate: Candidate, run: RunClaim | None) -> dict[str, Any]:
-    return {
-        "bundle_hash": candidate.bundle_hash,
-        "data_hash": candidate.data_hash,
-        "pipeline_run": str(run.run_id) if run else None,
-    }
 
 
 def _apply(version: ModelVersion, ruling: Ruling, generation: int, asker: str) -> Decision:

@@ -19,6 +19,7 @@ from ml_pipeline.baseline import Champion, write_baseline
 from ml_pipeline.errors import CodesoftError, RunFailed
 from ml_pipeline.running.job import JobResult, run_job
 from ml_pipeline.running.workspace import prepare_workspace
+from ml_pipeline.tracking.lineage import TrackedLineage
 from predictions.bundle_store import copy_bundle
 from registry_ui.errors import RunFenced, StaleRecommendation
 from registry_ui.models import ModelVersion, PipelineRun
@@ -27,6 +28,7 @@ from registry_ui.services.access import Actor
 from registry_ui.services.candidates import Published, candidate_import
 from registry_ui.services.heartbeat import Heartbeat
 from registry_ui.services.run_state import RunClaim, run_claim, run_fail, run_progress
+from registry_ui.services.sync_requests import sync_request
 
 Job = Callable[..., JobResult]
 _EVALUATIONS = 3  # the champion may change while a run evaluates; one that changes three times needs a person
@@ -100,6 +102,7 @@ def _trained(
             progress.line(str(error))
             continue
         _keep_lock_entries(claim.model, result.lock_entries)
+        sync_request(actor=Actor.system("pipeline"), model=claim.model)
         return imported.version
     raise RunFailed(
         f"Another version of {claim.model} went live during each of {_EVALUATIONS} evaluations.",
@@ -118,7 +121,12 @@ def _write_baseline(model: str, workspace: Path) -> None:
 
 
 def _published(record: dict[str, Any]) -> Published:
-    return Published(run_id=record["run_id"], version=record["version"], url=record.get("url") or "")
+    return Published(
+        run_id=record["run_id"],
+        version=record["version"],
+        url=record.get("url") or "",
+        lineage=TrackedLineage(**record.get("lineage", {})),
+    )
 
 
 def _lock_entries(model: str) -> bytes | None:

@@ -8,6 +8,9 @@ import pytest
 from django.contrib.auth.models import Group, User
 from pytest_django import Settings
 
+from ml_pipeline.canonical import write_bytes
+from ml_pipeline.tracking.client import connect
+from ml_pipeline.tracking.server import TrackingServer
 from predictions.models import Deployment
 from registry_ui.models import ModelVersion
 from registry_ui.selectors import champion_get
@@ -28,6 +31,26 @@ def bundle_folder(settings: Settings, tmp_path: Path) -> Path:
     }
     settings.WORKSPACES_DIR = tmp_path / "workspaces"
     return folder
+
+
+@pytest.fixture(scope="session")
+def mlflow_schema(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A tracking store with MLflow's schema and nothing in it; making it takes seconds."""
+    state = tmp_path_factory.mktemp("store")
+    connect(TrackingServer(f"sqlite:///{state / 'mlflow.db'}", state))
+    return (state / "mlflow.db").read_bytes()
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mlflow_schema: bytes) -> Path:
+    """The folder of a project whose tracking store is real, local and empty."""
+    for name in ("MLFLOW_TRACKING_URI", "DAGSHUB_REPO", "DAGSHUB_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("VAR_DIR", str(tmp_path / "var"))
+    monkeypatch.setenv("GIT_COMMIT", "0123abc")
+    monkeypatch.chdir(tmp_path)
+    write_bytes(tmp_path / "var" / "mlflow" / "mlflow.db", mlflow_schema)
+    return tmp_path
 
 
 @pytest.fixture

@@ -1,71 +1,27 @@
-"""The mirror on a real tracking store: what is decided here shows there, and what was trained elsewhere comes in."""
+"""The mirror on a real tracking store: what is decided here shows there, whatever happens on the way."""
 
+import json
+import os
+import shutil
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from ml_pipeline.canonical import readable_json, write_bytes
-from ml_pipeline.paths import Artifacts
-from ml_pipeline.tracking.client import connect
-from ml_pipeline.tracking.mirror import list_versions, set_stage
-from ml_pipeline.tracking.publish import PublishedVersion, publish
-from ml_pipeline.tracking.server import TrackingServer
-from registry_ui.models import ModelVersion, OutboxEntry
+from ml_pipeline.environment import PROJECT_ROOT
+from registry_ui.models import OutboxEntry
 from registry_ui.services.access import Actor
-from registry_ui.services.candidates import Published, candidate_import
 from registry_ui.services.decisions import champion_roll_back, version_approve
-from registry_ui.services.deployments import deployment_ensure
-from registry_ui.services.mirroring import mirror_all, outbox_mirror
-from registry_ui.services.syncing import registry_sync
-from tests.registry_ui.candidates import write_candidate
-from tests.registry_ui.conftest import generation, live
-
-pytestmark = pytest.mark.django_db
+from registry_ui.services.mirroring import outbox_mirror
+from tests.registry_ui.tracked import ACTOR, imported, stands
 
 
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A store's schema; making it takes seconds."""
-    state = tmp_path_factory.mktemp("store")
-    connect(TrackingServer(f"sqlite:///{state / 'mlflow.db'}", state))
-    return (state / "mlflow.db").read_bytes()
-
-
-@pytest.fixture(autouse=True)
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_store: bytes) -> Path:
-    for name in ("MLFLOW_TRACKING_URI", "DAGSHUB_REPO", "DAGSHUB_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("VAR_DIR", str(tmp_path / "var"))
-    monkeypatch.setenv("GIT_COMMIT", "0123abc")
-    monkeypatch.chdir(tmp_path)
-    write_bytes(tmp_path / "var" / "mlflow" / "mlflow.db", empty_store)
-    return tmp_path
-
-
-def published(root: Path, flavour: float) -> PublishedVersion:
-    """What a run elsewhere publishes."""
-    write_candidate(root, flavour=flavour, champion=live())
-    write_bytes(Artifacts("fruit").metrics, readable_json({"accuracy": 0.9}))
-    return publish(Artifacts("fruit"))
-
-
-def imported(root: Path, flavour: float) -> ModelVersion:
-    place = published(root, flavour)
-    return candidate_import(
-        model="fruit",
-        root=root,
-        actor=Actor.operator("test"),
-        published=Published(place.run_id, place.version, place.url or ""),
-    ).version
-
-
-def stands() -> dict[int, tuple[str, tuple[str, ...]]]:
-    return {item.version: (item.stage, item.aliases) for item in list_versions("fruit")}
-
-
-def test_stages_and_aliases_follow_decisions_and_are_put_right_when_moved_by_hand(store: Path) -> None:
+@pytest.mark.django_db
+def test_stages_and_aliases_follow_decisions(store: Path) -> None:
     imported(store, 1.0)
     second = imported(store, 2.0)
     assert outbox_mirror() == 1
@@ -76,18 +32,13 @@ def test_stages_and_aliases_follow_decisions_and_are_put_right_when_moved_by_han
     outbox_mirror()
     assert stands() == {1: ("Archived", ()), 2: ("Production", ("champion",))}
 
-    set_stage("fruit", 1, "Production")
-    mirror_all()
-    outbox_mirror()
-    assert stands()[1] == ("Archived", ())
-    assert live() == second
-
-    champion_roll_back(model="fruit", actor=actor, reason="worse", expected_generation=2)
+    champion_roll_back(model="fruit", actor=ACTOR, reason="worse", expected_generation=2)
     outbox_mirror()
     assert stands() == {1: ("Production", ("champion",)), 2: ("Archived", ())}
     assert not OutboxEntry.objects.filter(done_at=None).exists()
 
 
+@pytest.mark.django_db
 def test_a_server_that_is_away_delays_the_mirror_and_loses_nothing(
     store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,18 +56,57 @@ def test_a_server_that_is_away_delays_the_mirror_and_loses_nothing(
     assert stands() == {1: ("Production", ("champion",))}
 
 
-def test_a_version_trained_elsewhere_comes_in_once_and_waits_for_a_person(store: Path) -> None:
-    deployment_ensure(model="fruit")
-    place = published(store, 1.0)
+@pytest.fixture(scope="module")
+def decided(tmp_path_factory: pytest.TempPathFactory, mlflow_schema: bytes) -> Path:
+    """The state folder of an installation of its own: version 1 is live, version 2 waits, and MLflow says so."""
+    var = tmp_path_factory.mktemp("decided") / "var"
+    (var / "mlflow").mkdir(parents=True)
+    (var / "mlflow" / "mlflow.db").write_bytes(mlflow_schema)
+    process(var, "prepare")
+    return var
 
-    assert registry_sync() == 1
-    assert registry_sync() == 0
-    version = ModelVersion.objects.get()
-    assert (version.run_id, version.tracking_version, version.status) == (place.run_id, place.version, "waiting")
-    assert (live(), generation()) == (None, 0)
-    assert version.recommendation["verdict"] == "first"
 
-    version_approve(
-        model="fruit", number=version.number, actor=Actor.operator("test"), reason="good", expected_generation=0
-    )
-    assert live() == version
+def process(var: Path, *steps: str, killed: bool = False) -> dict[str, Any]:
+    """What a process of that installation reports after `steps`."""
+    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    environment |= {"VAR_DIR": str(var), "DJANGO_SETTINGS_MODULE": "codesoft.settings", "GIT_COMMIT": "0123abc"}
+    command = [sys.executable, "-m", "tests.registry_ui.mirror_process", *steps]
+    done = subprocess.run(command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == (-9 if killed else 0), done.stderr[-3_000:]
+    return {} if killed else json.loads(done.stdout.splitlines()[-1])
+
+
+APPROVED = {"1": ["Archived", []], "2": ["Production", ["champion"]]}
+AS_BEFORE = {"1": ["Production", ["champion"]], "2": ["Staging", ["challenger"]]}
+
+
+@pytest.mark.parametrize(
+    ("steps", "live", "there"),
+    [
+        pytest.param(["kill_in_decision", "approve"], 1, AS_BEFORE, id="before the decision's commit"),
+        pytest.param(["approve", "kill"], 2, APPROVED, id="after the decision's commit"),
+        pytest.param(["approve", "kill_after_claim", "mirror"], 2, APPROVED, id="after the claim of the outbox"),
+        pytest.param(["approve", "kill_at_alias", "mirror"], 2, APPROVED, id="between stages and aliases"),
+        pytest.param(["approve", "kill_after_writes", "mirror"], 2, APPROVED, id="after the last write"),
+    ],
+)
+def test_a_killed_process_leaves_what_the_next_one_brings_to_agreement(
+    decided: Path, tmp_path: Path, steps: list[str], live: int, there: dict[str, Any]
+) -> None:
+    var = shutil.copytree(decided, tmp_path / "var")
+
+    process(var, *steps, killed=True)
+
+    assert process(var, "restart") == {"live": live, "there": there, "pending": 0, "foreign": [], "audit": "whole"}
+
+
+def test_a_half_written_mirror_is_known_as_ours_when_the_decision_was_taken_back_meanwhile(
+    decided: Path, tmp_path: Path
+) -> None:
+    var = shutil.copytree(decided, tmp_path / "var")
+    process(var, "approve", "kill_after_writes", "mirror", killed=True)
+
+    after = process(var, "roll_back", "restart")
+
+    assert after["there"] == {"1": ["Production", ["champion"]], "2": ["Archived", []]}
+    assert (after["live"], after["pending"], after["foreign"]) == (1, 0, [])

@@ -11,8 +11,8 @@ from ml_pipeline.tracking.abilities import ServerAbilities, remembered_abilities
 from ml_pipeline.tracking.errors import NotTracked
 from ml_pipeline.tracking.mirror import (
     download_bundle,
+    list_all_versions,
     list_versions,
-    mirror,
     server_abilities,
     set_alias,
     set_stage,
@@ -23,7 +23,7 @@ from tests.ml_pipeline.tracking.evaluated import MODEL, small_bundle, write_eval
 from tests.ml_pipeline.tracking.servers import PASSWORD, USERNAME, hanging_server, running_old_server
 
 ARTIFACTS = Artifacts(MODEL)
-NEW_SINCE_2022 = ("/alias", "/logged-models")
+NEW_SINCE_2022 = ("/alias", "/logged-models", "/webhooks")
 REGISTRY = ("/registered-models", "/model-versions", "/logged-models")
 
 
@@ -40,10 +40,11 @@ def stages_and_aliases(version: int) -> tuple[str, tuple[str, ...]]:
 
 
 def exercise_mirror(version: int) -> None:
-    """Stage and alias set, moved, and removed; a second time nothing is left to do."""
-    wanted = {"stages": {version: "Production"}, "aliases": {"champion": version, "canary": None}}
-    assert len(mirror(MODEL, **wanted)) == 2  # type: ignore[arg-type]
-    assert mirror(MODEL, **wanted) == []  # type: ignore[arg-type]
+    """Stage and alias set, moved, and removed; one reading of all models finds what one of each finds."""
+    set_stage(MODEL, version, "Production")
+    set_alias(MODEL, "champion", version)
+    set_alias(MODEL, "canary", None)
+    assert list_all_versions([MODEL, "never-registered"]) == {MODEL: list_versions(MODEL), "never-registered": []}
     assert stages_and_aliases(version) == ("Production", ("champion",))
     set_stage(MODEL, version, "Archived")
     set_alias(MODEL, "champion", None)
@@ -76,7 +77,7 @@ def test_a_real_server_has_every_ability_and_is_asked_once_a_day(
     workspace: Path, mlflow_server: str, authenticated: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_server)
-    every = ServerAbilities(registry=True, aliases=True, stages=True, logged_models=True)
+    every = ServerAbilities(registry=True, aliases=True, stages=True, logged_models=True, webhooks=True)
     assert server_abilities() == every
     assert remembered_abilities(TrackingServer.configured()) == every
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "wrong")
@@ -122,7 +123,9 @@ def test_an_old_server_without_aliases_and_logged_models_is_worked_around(
     with running_old_server(mlflow_server, missing=NEW_SINCE_2022) as old:
         published = publish_own(workspace, old, monkeypatch)
         abilities = server_abilities()
-        assert abilities == ServerAbilities(registry=True, aliases=False, stages=True, logged_models=False)
+        assert abilities == ServerAbilities(
+            registry=True, aliases=False, stages=True, logged_models=False, webhooks=False
+        )
         assert any("no aliases" in sentence for sentence in abilities.in_words())
         exercise_mirror(published.version)
 

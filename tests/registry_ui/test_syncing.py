@@ -1,0 +1,219 @@
+"""The sync on a real tracking store: what was trained elsewhere comes in, and what somebody changed there is shown."""
+
+from pathlib import Path
+
+import pytest
+
+from ml_pipeline.canonical import canonical_json, sha256_hex, write_bytes
+from ml_pipeline.errors import TrackingUnavailable
+from ml_pipeline.tracking.client import connect
+from ml_pipeline.tracking.mirror import set_alias, set_stage
+from ml_pipeline.tracking.registry import registered_name
+from ml_pipeline.tracking.server import TrackingServer
+from registry_ui.models import BackgroundTask, ForeignChange, MirrorState, ModelVersion, OutboxEntry
+from registry_ui.services.background import task_execute
+from registry_ui.services.background_kinds import KINDS
+from registry_ui.services.decisions import version_approve
+from registry_ui.services.deployments import deployment_ensure
+from registry_ui.services.mirroring import outbox_mirror
+from registry_ui.services.sync_requests import sync_request
+from registry_ui.services.syncing import Synced, registry_sync
+from tests.registry_ui.conftest import generation, live
+from tests.registry_ui.tracked import ACTOR, imported, published, stands
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def mirrored(store: Path) -> Path:
+    """Version 1 is live, version 2 waits, and the server says so."""
+    imported(store, 1.0)
+    imported(store, 2.0)
+    outbox_mirror()
+    return store
+
+
+def changes() -> list[tuple[str, str, str, str]]:
+    """Oldest first: item, what it is here, what it is there, state."""
+    rows = ForeignChange.objects.order_by("id")
+    return [(row.key, row.ours, row.theirs, row.state) for row in rows]
+
+
+def sync_and_mirror() -> None:
+    registry_sync()
+    OutboxEntry.objects.filter(done_at=None).update(next_try_at="2000-01-01T00:00Z")
+    outbox_mirror()
+
+
+def test_a_version_trained_elsewhere_comes_in_once_and_waits_for_a_person(store: Path) -> None:
+    deployment_ensure(model="fruit")
+    place = published(store, 1.0)
+
+    assert registry_sync().imported == 1
+    outbox_mirror()
+    assert registry_sync() == Synced()
+    version = ModelVersion.objects.get()
+    assert (version.run_id, version.tracking_version, version.status) == (place.run_id, place.version, "waiting")
+    assert (live(), generation()) == (None, 0)
+    assert version.recommendation["verdict"] == "first"
+
+    version_approve(model="fruit", number=version.number, actor=ACTOR, reason="good", expected_generation=0)
+    assert live() == version
+
+
+@pytest.mark.parametrize("way", ["by a run of ours", "from elsewhere"])
+def test_a_version_knows_where_it_comes_from(store: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    monkeypatch.setenv("CODESOFT_TRIGGER", "ci by rui")
+    (store / "dvc.lock").write_text("schema: '2.0'\nstages:\n  evaluation@fruit:\n    cmd: evaluate\n")
+    deployment_ensure(model="fruit")
+    if way == "from elsewhere":
+        published(store, 1.0)
+        registry_sync()
+    else:
+        imported(store, 1.0)
+
+    version = ModelVersion.objects.get()
+    assert version.lineage == {
+        "bundle_hash": version.bundle_hash,
+        "data_hash": version.data_hash,
+        "spec_hash": sha256_hex(canonical_json(version.spec)),
+        "git_commit": "0123abc",
+        "dvc_lock_hash": version.lineage["dvc_lock_hash"],
+        "started_by": "ci by rui",
+        "pipeline_run": None,
+    }
+    assert len(version.lineage["dvc_lock_hash"]) == 64
+    assert version.tags["codesoft.bundle_hash"] == version.bundle_hash
+
+
+def test_tags_and_parameters_are_those_of_the_server_and_lineage_is_learned_later(mirrored: Path) -> None:
+    version = ModelVersion.objects.get(number=2)
+    ModelVersion.objects.filter(pk=version.pk).update(lineage={"bundle_hash": version.bundle_hash}, parameters={})
+    server = connect(TrackingServer.configured())
+    with server.translated() as client:
+        client.log_param(version.run_id, "estimator.family", "logistic_regression")
+        client.set_model_version_tag(registered_name("fruit"), "2", "reviewed", "yes")
+
+    registry_sync()
+
+    version.refresh_from_db()
+    assert version.tags["reviewed"] == "yes"
+    assert version.parameters == {"estimator.family": "logistic_regression"}
+    assert version.lineage["git_commit"] == "0123abc"
+
+
+def test_a_candidate_that_is_registered_there_twice_comes_in_once(mirrored: Path) -> None:
+    first = ModelVersion.objects.get(number=1)
+    with connect(TrackingServer.configured()).translated() as client:
+        client.create_model_version(registered_name("fruit"), source="file:///x", run_id=first.run_id)
+
+    assert [registry_sync().imported for _ in range(2)] == [0, 0]
+    first.refresh_from_db()
+    assert first.tracking_version == 1
+
+
+def test_what_cannot_be_taken_in_stops_nothing_and_the_state_says_why(mirrored: Path) -> None:
+    with connect(TrackingServer.configured()).translated() as client:
+        run = client.create_run("0")
+        client.create_model_version(registered_name("fruit"), source="file:///x", run_id=run.info.run_id)
+    published(mirrored, 3.0)
+
+    assert registry_sync().imported == 1
+    refused = MirrorState.objects.get().refused
+    assert [one["version"] for one in refused.values()] == [3]
+
+
+def test_what_was_moved_by_hand_is_shown_and_left_alone_while_the_rest_is_written(mirrored: Path) -> None:
+    set_alias("fruit", "champion", 2)
+
+    sync_and_mirror()
+    sync_and_mirror()
+
+    assert changes() == [("alias:champion", "1", "2", "open")]
+    assert (live().number, generation()) == (1, 1)  # type: ignore[union-attr]
+    imported(mirrored, 3.0)
+    outbox_mirror()
+    assert stands() == {
+        1: ("Production", ()),
+        2: ("Staging", ("champion",)),
+        3: ("Staging", ("challenger",)),
+    }
+
+
+def test_what_was_moved_by_hand_and_back_is_gone(mirrored: Path) -> None:
+    for stage in ("Archived", "Production", "Staging"):
+        set_stage("fruit", 2, stage)
+        sync_and_mirror()
+
+    assert changes() == [("stage:2", "Staging", "Archived", "gone"), ("stage:2", "Staging", "Production", "gone")]
+
+
+def test_a_later_decision_supersedes_what_was_moved_by_hand(mirrored: Path) -> None:
+    set_alias("fruit", "champion", None)
+    registry_sync()
+    set_stage("fruit", 1, "Staging")  # not even seen before the decision
+
+    version_approve(model="fruit", number=2, actor=ACTOR, reason="good", expected_generation=1)
+    outbox_mirror()
+
+    assert changes() == [
+        ("alias:champion", "1", "", "superseded"),
+        ("stage:1", "Archived", "Staging", "superseded"),
+    ]
+    assert stands() == {1: ("Archived", ()), 2: ("Production", ("champion",))}
+
+
+def test_an_empty_server_in_its_place_is_no_change_of_anybody_and_is_filled_again(
+    mirrored: Path, monkeypatch: pytest.MonkeyPatch, mlflow_schema: bytes
+) -> None:
+    monkeypatch.setenv("VAR_DIR", str(mirrored / "other"))
+    write_bytes(mirrored / "other" / "mlflow" / "mlflow.db", mlflow_schema)
+
+    sync_and_mirror()
+    assert (changes(), MirrorState.objects.get().missing) == ([], [1, 2])
+    assert live().number == 1  # type: ignore[union-attr]
+
+    again = published(mirrored, 2.0)
+    assert again.version == 1
+    sync_and_mirror()
+    sync_and_mirror()
+    assert (changes(), MirrorState.objects.get().missing) == ([], [1])
+    assert stands() == {1: ("Staging", ("challenger",))}
+
+
+def test_a_server_that_is_away_is_noted_with_every_model_and_forgotten_when_it_is_back(
+    mirrored: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    task = sync_request(actor=ACTOR)
+    task_execute(task_id=task.pk, kinds=KINDS)
+    with pytest.raises(TrackingUnavailable):
+        registry_sync()
+    task.refresh_from_db()
+    assert (task.state, "127.0.0.1:9" in task.error) == ("failed", True)
+    assert "127.0.0.1:9" in MirrorState.objects.get().error
+
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    task = sync_request(actor=ACTOR, model="fruit")
+    task_execute(task_id=task.pk, kinds=KINDS)
+    task.refresh_from_db()
+    assert (task.state, task.result) == (BackgroundTask.State.SUCCEEDED, {"imported": 0, "mirrored": 0})
+    assert MirrorState.objects.get().error == ""
+
+
+def test_a_reading_from_before_our_own_write_accuses_nobody(mirrored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from registry_ui.services import syncing
+
+    read = syncing._read
+
+    def slow(models: list[str]) -> object:
+        old = read(models)
+        version_approve(model="fruit", number=2, actor=ACTOR, reason="good", expected_generation=1)
+        outbox_mirror()
+        return old
+
+    monkeypatch.setattr(syncing, "_read", slow)
+    registry_sync()
+
+    assert changes() == []
+    assert stands() == {1: ("Archived", ()), 2: ("Production", ("champion",))}
