@@ -12,7 +12,7 @@ from django.utils import timezone
 from ml_pipeline.compatibility import Incompatibility, declared_inputs, incompatibilities
 from ml_pipeline.spec.sections import Freeze, Promotion
 from registry_ui.models import ApprovalRequest, ModelVersion
-from registry_ui.selectors import champion_get, four_eyes_switch, policy_holder
+from registry_ui.selectors import four_eyes_switch
 
 
 @dataclass(frozen=True)
@@ -31,18 +31,18 @@ def promotion_of(version: ModelVersion) -> Promotion:
     return Promotion.model_validate(version.recommendation.get("promotion", {}))
 
 
-def freeze_in_force(*, version: ModelVersion) -> FreezeInForce | None:
-    """The freeze, of the version's own policy or of the champion's, that ends last of those that hold now."""
+def freeze_in_force(*, version: ModelVersion, holder: ModelVersion | None) -> FreezeInForce | None:
+    """The freeze, of the version's own policy or of `policy_holder`'s, that ends last of those that hold now."""
     now = timezone.now()
-    freezes = {freeze for one in _policies(version) for freeze in one.freeze}
+    policies = [promotion_of(one) for one in (version, holder) if one is not None]
+    freezes = {freeze for policy in policies for freeze in policy.freeze}
     held = [FreezeInForce(freeze, until) for freeze in freezes if (until := freeze.until(now)) is not None]
     return max(held, key=lambda one: one.until, default=None)
 
 
-def four_eyes_declared(*, version: ModelVersion) -> bool:
-    """False where both the version's policy and that of the champion say so; nothing served before: True."""
-    policies = _policies(version)
-    return len(policies) < 2 or any(policy.four_eyes for policy in policies)
+def four_eyes_declared(*, version: ModelVersion, holder: ModelVersion | None) -> bool:
+    """False where both the version's policy and that of `policy_holder` say so; nothing served before: True."""
+    return holder is None or promotion_of(version).four_eyes or promotion_of(holder).four_eyes
 
 
 def four_eyes_in_force(*, approval: ApprovalRequest) -> bool:
@@ -51,14 +51,8 @@ def four_eyes_in_force(*, approval: ApprovalRequest) -> bool:
     return approval.four_eyes if switch is None else switch
 
 
-def incompatible_inputs(*, version: ModelVersion) -> tuple[Incompatibility, ...]:
+def incompatible_inputs(*, version: ModelVersion, champion: ModelVersion | None) -> tuple[Incompatibility, ...]:
     """Inputs that the champion accepts and the version would refuse."""
-    champion = champion_get(model=version.model)
     if champion is None or champion == version:
         return ()
     return incompatibilities(declared_inputs(champion.spec), declared_inputs(version.spec))
-
-
-def _policies(version: ModelVersion) -> list[Promotion]:
-    holder = policy_holder(model=version.model)
-    return [promotion_of(one) for one in (version, holder) if one is not None]

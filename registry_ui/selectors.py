@@ -1,7 +1,7 @@
 """Every read of the registry."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,6 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ValidationError
 from django.db.models import Count, Q, QuerySet
 from guardian.models import GroupObjectPermission, UserObjectPermission
-from guardian.shortcuts import get_objects_for_user
 
 from ml_pipeline.errors import UnknownModel
 from predictions.models import Deployment, Generation
@@ -32,6 +31,7 @@ EVERY_MODEL = "every model"
 _MEANWHILE_LIMIT = 10
 MODEL_PERMISSIONS = tuple(f"{verb}_deployment" for verb in ("view", "request", "approve", "rollback", "administer"))
 _VIEW = "predictions.view_deployment"
+_GRANTED = "_granted_on_models"
 _Action = Decision.Action
 _PUTS_LIVE = (_Action.APPROVE, _Action.PROMOTE_CANARY, _Action.ROLL_BACK)
 
@@ -53,42 +53,54 @@ def may_on_model(user: User, permission: str, model: str | None) -> bool:
     """
     if user.has_perm(permission):
         return True
-    deployment = Deployment.objects.filter(model=model).first() if model else None
-    if deployment is None:
-        return False
-    enough = MODEL_PERMISSIONS if permission == _VIEW else (permission,)
-    return any(user.has_perm(one, deployment) for one in enough)
+    held = granted_on_models(user).get(model or "", frozenset())
+    return bool(held) if permission == _VIEW else permission.partition(".")[2] in held
 
 
-def models_visible(user: Any) -> QuerySet[Deployment]:
+def models_visible(user: User) -> QuerySet[Deployment]:
     """The models that a user may look at: all, or those on which the user or a group holds any permission."""
     if user.has_perm(_VIEW):
         return Deployment.objects.all()
-    if not (isinstance(user, User) and user.is_active):
-        return Deployment.objects.none()
-    granted: QuerySet[Deployment] = get_objects_for_user(
-        user, list(MODEL_PERMISSIONS), klass=Deployment, any_perm=True, accept_global_perms=False
-    )
+    return Deployment.objects.filter(model__in=granted_on_models(user))
+
+
+def granted_on_models(user: User) -> Mapping[str, frozenset[str]]:
+    """Model → what the user or a group holds on it alone; read once a user object, like Django's own permissions."""
+    granted: Mapping[str, frozenset[str]] | None = user.__dict__.get(_GRANTED)
+    if granted is None:
+        granted = user.__dict__[_GRANTED] = _read_grants(user)
     return granted
 
 
+def _read_grants(user: User) -> Mapping[str, frozenset[str]]:
+    if not user.is_active:
+        return {}
+    rows = {"content_type": ContentType.objects.get_for_model(Deployment)}
+    own = UserObjectPermission.objects.filter(user=user, **rows).values_list("object_pk", "permission__codename")
+    groups = GroupObjectPermission.objects.filter(group__user=user, **rows)
+    by_row: dict[str, set[str]] = {}
+    for row, codename in [*own, *groups.values_list("object_pk", "permission__codename")]:
+        by_row.setdefault(row, set()).add(codename)
+    names = Deployment.objects.filter(pk__in=by_row).values_list("pk", "model") if by_row else []
+    return {model: frozenset(by_row[str(pk)]) for pk, model in names}
+
+
 def deciders_of(*, deployment: Deployment, permission: str) -> list[str]:
-    """Names of the active users who hold a permission for every model or on this one."""
-    codename = permission.partition(".")[2]
+    """Names of the active users who hold a permission for every model or, by themselves or a group, on this one."""
     everywhere = User.objects.with_perm(permission, backend="django.contrib.auth.backends.ModelBackend")
-    here = {
-        person.pk
-        for holder, held in permissions_held(deployment=deployment).items()
-        if codename in held
-        for person in ([holder] if isinstance(holder, User) else holder.user_set.all())
-    }
-    deciders = User.objects.filter(Q(pk__in=everywhere.values("pk")) | Q(pk__in=here), is_active=True)
-    return list(deciders.order_by("username").values_list("username", flat=True))
+    here = {**_row_of(deployment), "permission__codename": permission.partition(".")[2]}
+    deciders = User.objects.filter(
+        Q(pk__in=everywhere.values("pk"))
+        | Q(pk__in=UserObjectPermission.objects.filter(**here).values("user"))
+        | Q(groups__in=GroupObjectPermission.objects.filter(**here).values("group")),
+        is_active=True,
+    )
+    return list(deciders.order_by("username").values_list("username", flat=True).distinct())
 
 
 def permissions_held(*, deployment: Deployment) -> dict[User | Group, frozenset[str]]:
     """Who holds which permissions on this model's row: users and groups by name, without those for every model."""
-    row = {"object_pk": str(deployment.pk), "content_type": ContentType.objects.get_for_model(Deployment)}
+    row = _row_of(deployment)
     held: dict[User | Group, set[str]] = {}
     for one in UserObjectPermission.objects.filter(**row).select_related("user", "permission").order_by("user"):
         held.setdefault(one.user, set()).add(one.permission.codename)
@@ -110,6 +122,10 @@ class MirrorOverview:
         """Of the pending entries' last try, else of the last sync."""
         told = [entry.last_error for entry in self.pending] + [self.state.error if self.state else ""]
         return next(filter(None, told), "")
+
+
+def _row_of(deployment: Deployment) -> dict[str, Any]:
+    return {"object_pk": str(deployment.pk), "content_type": ContentType.objects.get_for_model(Deployment)}
 
 
 def deployment_get(*, model: str) -> Deployment:
@@ -142,9 +158,21 @@ def run_get(*, model: str, run_id: str | UUID) -> PipelineRun:
 def champion_get(*, model: str) -> ModelVersion | None:
     """The version that serves now; None before the first decision and after a retirement."""
     deployment = Deployment.objects.filter(model=model).first()
-    if deployment is None or deployment.champion_version is None:
+    return champion_of(deployment) if deployment else None
+
+
+def champion_of(deployment: Deployment) -> ModelVersion | None:
+    """`champion_get` for who has read the deployment."""
+    if deployment.champion_version is None:
         return None
-    return ModelVersion.objects.get(model=model, number=deployment.champion_version)
+    return ModelVersion.objects.get(model=deployment.model, number=deployment.champion_version)
+
+
+def is_former_champion(version: ModelVersion) -> bool:
+    """May a roll back name it?"""
+    if version.status != ModelVersion.Status.APPROVED or version.stage == ModelVersion.Stage.PRODUCTION:
+        return False
+    return Generation.objects.filter(model=version.model, champion_version=version.number).exists()
 
 
 def former_champions(*, model: str) -> list[ModelVersion]:

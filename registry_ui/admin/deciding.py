@@ -7,15 +7,17 @@ from django import forms
 from django.http import HttpRequest
 from django.urls import reverse
 
+from predictions.models import Deployment
 from registry_ui.admin.pages import Action, ConfirmedForm, DecisionForm, ServingForm, given_confirmation
 from registry_ui.models import Decision, ModelVersion
 from registry_ui.rules import four_eyes_in_force, freeze_in_force, incompatible_inputs
 from registry_ui.selectors import (
-    champion_get,
+    champion_of,
     current_approval,
     deciders_of,
     deployment_get,
-    former_champions,
+    is_former_champion,
+    policy_holder,
     trouble_of,
 )
 from registry_ui.services.access import APPROVE, REQUEST, ROLL_BACK, Actor
@@ -38,10 +40,9 @@ class CanaryForm(ServingForm):
 def context(request: HttpRequest, version: ModelVersion) -> dict[str, Any]:
     """What serves now, and which decisions this version and this person allow."""
     actor = Actor.person(request.user)
-    live = champion_get(model=version.model)
     deployment = deployment_get(model=version.model)
-    is_former = version in former_champions(model=version.model)
-    may_approve = actor.may(APPROVE, version.model)
+    live = champion_of(deployment)
+    is_former = is_former_champion(version)
     return {
         "live": live,
         "deployment": deployment,
@@ -52,36 +53,41 @@ def context(request: HttpRequest, version: ModelVersion) -> dict[str, Any]:
         "is_former": is_former,
         "canary_percent": 100 * (deployment.canary_share or 0.0),
         "decisions": version.decisions.all(),
-        "may_approve": may_approve,
+        "may_approve": actor.may(APPROVE, version.model),
         "may_roll_back": actor.may(ROLL_BACK, version.model),
-        "may_request": actor.may(REQUEST, version.model),
         "approve_permission": APPROVE,
         "roll_back_permission": ROLL_BACK,
-        "request_permission": REQUEST,
-        **(_to_decide(version, actor, may_approve) if version.status in (_Status.WAITING, _Status.CANARY) else {}),
+        **(_to_decide(version, actor, deployment, live) if version.status in (_Status.WAITING, _Status.CANARY) else {}),
         **({"trouble": trouble_of(version=version)} if is_former else {}),
-        **({"asked_for": _changes_asked_for(version)} if version.status == _Status.CHANGES else {}),
+        **(_to_change(version, actor) if version.status == _Status.CHANGES else {}),
     }
 
 
-def _to_decide(version: ModelVersion, actor: Actor, may_approve: bool) -> dict[str, Any]:
+def _to_decide(
+    version: ModelVersion, actor: Actor, deployment: Deployment, live: ModelVersion | None
+) -> dict[str, Any]:
     """Who may decide about it and who may not, and what stands in the way."""
     approval = current_approval(version=version)
     bound = approval.askers if approval and four_eyes_in_force(approval=approval) else set()
-    deciders = deciders_of(deployment=deployment_get(model=version.model), permission=APPROVE)
+    deciders = deciders_of(deployment=deployment, permission=APPROVE)
     return {
         "approval": approval,
         "four_eyes": bool(bound),
-        "is_bound": may_approve and actor.name in bound,
+        "is_bound": actor.name in bound and actor.may(APPROVE, version.model),
         "deciders": [name for name in deciders if name not in bound],
-        "freeze": freeze_in_force(version=version),
-        "incompatible": incompatible_inputs(version=version),
+        "freeze": freeze_in_force(version=version, holder=live or policy_holder(model=version.model)),
+        "incompatible": incompatible_inputs(version=version, champion=live),
         "trouble": trouble_of(version=version),
     }
 
 
-def _changes_asked_for(version: ModelVersion) -> Decision | None:
-    return version.decisions.filter(action=Decision.Action.REQUEST_CHANGES).first()
+def _to_change(version: ModelVersion, actor: Actor) -> dict[str, Any]:
+    """What was asked for, and whether this person may ask again."""
+    return {
+        "asked_for": version.decisions.filter(action=Decision.Action.REQUEST_CHANGES).first(),
+        "may_request": actor.may(REQUEST, version.model),
+        "request_permission": REQUEST,
+    }
 
 
 def _calls(service: Callable[..., Decision], said: str, *more: Callable[[Mapping[str, Any]], dict[str, Any]]) -> Action:

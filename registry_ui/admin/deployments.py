@@ -16,11 +16,9 @@ from registry_ui.admin.pages import Action, ConfirmedForm, PageAdmin, ServingFor
 from registry_ui.models import ModelVersion, PipelineRun
 from registry_ui.selectors import (
     active_run,
-    champion_get,
     former_champions,
     previous_champion,
     trouble_of,
-    versions_of,
 )
 from registry_ui.services.access import ADMINISTER, REQUEST, ROLL_BACK, Actor
 from registry_ui.services.canaries import canary_end
@@ -68,7 +66,12 @@ class DeploymentAdmin(PageAdmin):
     def compare_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Two versions of the model side by side: `?left=1&right=2`."""
         row = cast(Deployment, self._row(request, object_id))
-        context = {**admin.site.each_context(request), "opts": self.opts, "row": row, "title": f"Compare {row}"}
+        context = {
+            **admin.site.each_context(request),
+            "opts": self.opts,
+            "row": row,
+            "title": f"Compare versions of {row.model}",
+        }
         context |= comparing.context(row.model, request.GET)
         return TemplateResponse(request, "registry_ui/compare.html", context)
 
@@ -84,12 +87,13 @@ class DeploymentAdmin(PageAdmin):
 
     def page_context(self, request: HttpRequest, row: Deployment) -> dict[str, Any]:
         actor = Actor.person(request.user)
-        versions = {version.number: version for version in versions_of(model=row.model)}
+        registered = ModelVersion.objects.filter(model=row.model).order_by("-number")
+        versions = {version.number: version for version in registered}
         history = Generation.objects.filter(model=row.model).order_by("-number")[:_SHOWN]
         previous = previous_champion(model=row.model)
         return {
             "title": row.model,
-            "live": champion_get(model=row.model),
+            "live": versions.get(row.champion_version or 0),
             "canary": versions.get(row.canary_version or 0),
             "canary_percent": 100 * (row.canary_share or 0.0),
             "previous": previous,

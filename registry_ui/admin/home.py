@@ -7,14 +7,14 @@ from django.http import HttpRequest
 from registry_ui.admin.mirror import mirror_context
 from registry_ui.admin.review import metric_rows, verdict_badge
 from registry_ui.admin.runs import STATE_COLOURS
-from registry_ui.selectors import ModelOverview, models_overview, models_visible
-from registry_ui.services.access import REQUEST, Actor
+from registry_ui.selectors import ModelOverview, models_overview
+from registry_ui.services.access import REQUEST, VIEW, Actor
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """unfold's DASHBOARD_CALLBACK. One sees the models that one may look at."""
-    actor, visible = Actor.person(request.user), set(models_visible(request.user))
-    overviews = [one for one in models_overview() if one.deployment in visible]
+    actor = Actor.person(request.user)
+    overviews = [one for one in models_overview() if actor.may(VIEW, one.deployment.model)]
     context["models"] = [_shown(one, actor) for one in overviews]
     context.update(mirror_context(request, [one.deployment.model for one in overviews]))
     return context

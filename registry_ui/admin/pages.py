@@ -5,6 +5,7 @@ from typing import Any, ClassVar, TypeVar, cast
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
@@ -25,7 +26,7 @@ from registry_ui.errors import (
     Troubled,
     WrongState,
 )
-from registry_ui.selectors import models_visible
+from registry_ui.selectors import granted_on_models, may_on_model
 from registry_ui.services.access import VIEW, Actor
 from registry_ui.services.decisions import REASON_LENGTH
 from registry_ui.services.preconditions import Confirmed
@@ -74,13 +75,14 @@ class PerModelAdmin(ReadOnlyAdmin):
         rows: QuerySet[Any] = super().get_queryset(request)
         if super().has_view_permission(request):
             return rows
-        return rows.filter(model__in=models_visible(request.user).values("model"))
+        return rows.filter(model__in=granted_on_models(cast(User, request.user)))
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         if super().has_view_permission(request, obj):
             return True
-        visible = models_visible(request.user)
-        return visible.filter(model=obj.model).exists() if obj else visible.exists()
+        if not isinstance(request.user, User):
+            return False
+        return may_on_model(request.user, VIEW, obj.model) if obj else bool(granted_on_models(request.user))
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return super().has_module_permission(request) or self.has_view_permission(request)

@@ -5,7 +5,7 @@ from django.utils import timezone
 from registry_ui.errors import FourEyesRefused, WrongState
 from registry_ui.models import ApprovalRequest, ModelVersion
 from registry_ui.rules import four_eyes_declared, four_eyes_in_force
-from registry_ui.selectors import current_approval
+from registry_ui.selectors import current_approval, policy_holder
 from registry_ui.services.access import Actor, refused
 
 _State = ApprovalRequest.State
@@ -18,7 +18,7 @@ def approval_open(*, version: ModelVersion, requested_by: str) -> ApprovalReques
         version=version,
         started_by=version.requested_by,
         requested_by=requested_by,
-        four_eyes=four_eyes_declared(version=version),
+        four_eyes=four_eyes_declared(version=version, holder=policy_holder(model=version.model)),
     )
 
 

@@ -1,5 +1,7 @@
 """Decisions about canaries: a version that answers a share of the entities, approved like a champion."""
 
+from typing import Any
+
 from django.db import transaction
 
 from predictions.models import Deployment
@@ -8,11 +10,9 @@ from registry_ui.models import ApprovalRequest, Decision, ModelVersion
 from registry_ui.selectors import version_get
 from registry_ui.services.access import APPROVE, ROLL_BACK, Actor
 from registry_ui.services.approvals import approval_decide
-from registry_ui.services.audit import audit_append
 from registry_ui.services.decisions import (
     approval_evidence,
-    decision_event,
-    decision_record,
+    decision_take,
     going_live_checked,
     reason_checked,
     require_waiting,
@@ -49,20 +49,12 @@ def version_set_canary(
     with transaction.atomic():
         deployment = generation_check(model=model, expected=expected_generation)
         version = version_get(model=model, number=number)
-        _require_share(deployment, share)
-        is_canary = deployment.canary_version == number
-        if not is_canary:
-            require_waiting(version, "a canary")
-        if not is_canary or share > (deployment.canary_share or 0.0):
-            require_no_freeze(version)
-        require_bundle(version)
-        require_compatible_canary(version)
-        acknowledged = require_acknowledged(version, confirmed)
+        acknowledged = _canary_checked(deployment, version, share, confirmed)
         approval = approval_decide(version=version, state=_State.CANARY, actor=actor)
         before = {"share_before": deployment.canary_share, "canary_before": deployment.canary_version}
         cause = f"canary at {share:.4g} by {actor.name}"
         after = canary_set(version=version, share=share, expected_generation=expected_generation, cause=cause)
-        decision = decision_record(
+        return decision_take(
             version=version,
             action=_Action.SET_CANARY,
             actor=actor,
@@ -71,8 +63,6 @@ def version_set_canary(
             after=after,
             evidence={"share": share, **before, **acknowledged, **approval_evidence(approval)},
         )
-        audit_append(events=[decision_event(decision)])
-    return decision
 
 
 def canary_promote(
@@ -94,7 +84,7 @@ def canary_promote(
         approval = approval_decide(version=version, state=_State.APPROVED, actor=actor)
         cause = f"canary promoted by {actor.name}"
         after = champion_swap(model=model, to=version, expected_generation=expected_generation, cause=cause)
-        decision = decision_record(
+        return decision_take(
             version=version,
             action=_Action.PROMOTE_CANARY,
             actor=actor,
@@ -103,8 +93,6 @@ def canary_promote(
             after=after,
             evidence={"share": deployment.canary_share, **evidence, **approval_evidence(approval)},
         )
-        audit_append(events=[decision_event(decision)])
-    return decision
 
 
 def canary_end(*, model: str, number: int, actor: Actor, reason: str, expected_generation: int) -> Decision:
@@ -116,7 +104,7 @@ def canary_end(*, model: str, number: int, actor: Actor, reason: str, expected_g
         version = _canary(deployment, number)
         cause = f"canary ended by {actor.name}"
         after = canary_clear(model=model, expected_generation=expected_generation, cause=cause)
-        decision = decision_record(
+        return decision_take(
             version=version,
             action=_Action.END_CANARY,
             actor=actor,
@@ -125,8 +113,21 @@ def canary_end(*, model: str, number: int, actor: Actor, reason: str, expected_g
             after=after,
             evidence={"share": deployment.canary_share},
         )
-        audit_append(events=[decision_event(decision)])
-    return decision
+
+
+def _canary_checked(
+    deployment: Deployment, version: ModelVersion, share: float, confirmed: Confirmed
+) -> dict[str, Any]:
+    """Every precondition of a canary at this share, and what the decision records of them."""
+    _require_share(deployment, share)
+    is_canary = deployment.canary_version == version.number
+    if not is_canary:
+        require_waiting(version, "a canary")
+    if not is_canary or share > (deployment.canary_share or 0.0):
+        require_no_freeze(version)
+    require_bundle(version)
+    require_compatible_canary(version)
+    return require_acknowledged(version, confirmed)
 
 
 def _canary(deployment: Deployment, number: int) -> ModelVersion:

@@ -49,7 +49,7 @@ def version_approve(
         evidence = going_live_checked(version, confirmed)
         approval = approval_decide(version=version, state=_State.APPROVED, actor=actor)
         after = _swap(version, expected_generation, f"approved by {actor.name}")
-        decision = decision_record(
+        return decision_take(
             version=version,
             action=_Action.APPROVE,
             actor=actor,
@@ -58,8 +58,6 @@ def version_approve(
             after=after,
             evidence=evidence | approval_evidence(approval),
         )
-        audit_append(events=[decision_event(decision)])
-    return decision
 
 
 def version_reject(*, model: str, number: int, actor: Actor, reason: str, expected_generation: int) -> Decision:
@@ -72,7 +70,15 @@ def version_reject(*, model: str, number: int, actor: Actor, reason: str, expect
         require_waiting(version, "rejected")
         approval = approval_decide(version=version, state=_State.REJECTED, actor=actor)
         version_turn_down(version=version)
-        return _decided_in_place(version, _Action.REJECT, actor, reason, expected_generation, approval)
+        return decision_take(
+            version=version,
+            action=_Action.REJECT,
+            actor=actor,
+            reason=reason,
+            before=expected_generation,
+            after=expected_generation,
+            evidence=approval_evidence(approval),
+        )
 
 
 def version_request_changes(
@@ -88,7 +94,15 @@ def version_request_changes(
         approval = approval_decide(version=version, state=_State.CHANGES, actor=actor)
         version.status = _Status.CHANGES
         version.save(update_fields=["status"])
-        return _decided_in_place(version, _Action.REQUEST_CHANGES, actor, reason, expected_generation, approval)
+        return decision_take(
+            version=version,
+            action=_Action.REQUEST_CHANGES,
+            actor=actor,
+            reason=reason,
+            before=expected_generation,
+            after=expected_generation,
+            evidence=approval_evidence(approval),
+        )
 
 
 def version_ask_again(*, model: str, number: int, actor: Actor, reason: str, expected_generation: int) -> Decision:
@@ -106,7 +120,15 @@ def version_ask_again(*, model: str, number: int, actor: Actor, reason: str, exp
         approval = approval_open(version=version, requested_by=actor.name)
         version.status = _Status.WAITING
         version.save(update_fields=["status"])
-        return _decided_in_place(version, _Action.REOPEN, actor, reason, expected_generation, approval)
+        return decision_take(
+            version=version,
+            action=_Action.REOPEN,
+            actor=actor,
+            reason=reason,
+            before=expected_generation,
+            after=expected_generation,
+            evidence=approval_evidence(approval),
+        )
 
 
 def champion_roll_back(
@@ -129,7 +151,7 @@ def champion_roll_back(
         target = _roll_back_target(model, number)
         require_bundle(target)
         evidence = require_acknowledged(target, confirmed)
-        decision = decision_record(
+        return decision_take(
             version=target,
             action=_Action.ROLL_BACK,
             actor=actor,
@@ -138,8 +160,6 @@ def champion_roll_back(
             after=_swap(target, expected_generation, f"rolled back by {actor.name}"),
             evidence=evidence,
         )
-        audit_append(events=[decision_event(decision)])
-    return decision
 
 
 def champion_retire(
@@ -160,7 +180,7 @@ def champion_retire(
         after = champion_swap(
             model=model, to=None, expected_generation=expected_generation, cause=f"retired by {actor.name}"
         )
-        decision = decision_record(
+        return decision_take(
             version=version,
             action=_Action.RETIRE,
             actor=actor,
@@ -168,7 +188,23 @@ def champion_retire(
             before=expected_generation,
             after=after,
         )
-        audit_append(events=[decision_event(decision)])
+
+
+def decision_take(
+    *,
+    version: ModelVersion,
+    action: Decision.Action,
+    actor: Actor,
+    reason: str,
+    before: int,
+    after: int,
+    evidence: Mapping[str, Any] | None = None,
+) -> Decision:
+    """Record the decision and end the transaction with its audit entry."""
+    decision = decision_record(
+        version=version, action=action, actor=actor, reason=reason, before=before, after=after, evidence=evidence
+    )
+    audit_append(events=[decision_event(decision)])
     return decision
 
 
@@ -264,28 +300,6 @@ def reason_checked(reason: str) -> str:
             details={"field": "reason"},
         )
     return reason
-
-
-def _decided_in_place(
-    version: ModelVersion,
-    action: Decision.Action,
-    actor: Actor,
-    reason: str,
-    generation: int,
-    approval: ApprovalRequest,
-) -> Decision:
-    """Record a decision that changes nothing of what serves."""
-    decision = decision_record(
-        version=version,
-        action=action,
-        actor=actor,
-        reason=reason,
-        before=generation,
-        after=generation,
-        evidence=approval_evidence(approval),
-    )
-    audit_append(events=[decision_event(decision)])
-    return decision
 
 
 def _swap(version: ModelVersion, expected_generation: int, cause: str) -> int:

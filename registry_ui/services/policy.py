@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from predictions.models import Deployment
 from registry_ui.models import Decision, ModelVersion
 from registry_ui.rules import freeze_in_force, incompatible_inputs
-from registry_ui.selectors import trouble_of
+from registry_ui.selectors import champion_get, policy_holder, trouble_of
 from registry_ui.services.candidate_files import Recommendation
 
 _Status = ModelVersion.Status
@@ -81,11 +81,11 @@ def _obstacle(version: ModelVersion, elsewhere: bool) -> Refusal | None:
     """What no policy passes by itself, the first of them."""
     if elsewhere:
         return Refusal("elsewhere", "It was trained elsewhere: no policy believes its claims.")
-    if (held := freeze_in_force(version=version)) is not None:
+    if (held := freeze_in_force(version=version, holder=policy_holder(model=version.model))) is not None:
         return Refusal("freeze", f"{held}.")
     if (trouble := trouble_of(version=version)) is not None:
         return Refusal("rolled_back", f"{trouble.actor} ended its service: “{trouble.reason}”.")
-    if fields := incompatible_inputs(version=version):
+    if fields := incompatible_inputs(version=version, champion=champion_get(model=version.model)):
         named = ", ".join(sorted({field.field for field in fields}))
         return Refusal("inputs", f"It refuses inputs that the champion accepts: {named}.")
     return None

@@ -9,7 +9,7 @@ from predictions.bundle_store import has_bundle
 from registry_ui.errors import Frozen, IncompatibleInputs, Troubled, WrongState
 from registry_ui.models import ModelVersion
 from registry_ui.rules import freeze_in_force, incompatible_inputs
-from registry_ui.selectors import trouble_of
+from registry_ui.selectors import champion_get, policy_holder, trouble_of
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def require_bundle(version: ModelVersion) -> None:
 
 def require_no_freeze(version: ModelVersion) -> None:
     """Frozen names the rule and when it ends. A roll back, the end of a canary and a retirement never ask."""
-    held = freeze_in_force(version=version)
+    held = freeze_in_force(version=version, holder=policy_holder(model=version.model))
     if held is not None:
         raise Frozen(
             f"{held}: nothing new goes live.",
@@ -67,7 +67,7 @@ def require_acknowledged(version: ModelVersion, confirmed: Confirmed) -> dict[st
 
 def require_compatible(version: ModelVersion, confirmed: Confirmed) -> dict[str, Any]:
     """Inputs that the champion accepts are refused only where that was confirmed."""
-    fields = incompatible_inputs(version=version)
+    fields = incompatible_inputs(version=version, champion=champion_get(model=version.model))
     if not fields:
         return {}
     if not confirmed.incompatible:
@@ -77,7 +77,7 @@ def require_compatible(version: ModelVersion, confirmed: Confirmed) -> dict[str,
 
 def require_compatible_canary(version: ModelVersion) -> None:
     """A canary answers callers who know nothing of it: what the champion accepts, it must accept."""
-    fields = incompatible_inputs(version=version)
+    fields = incompatible_inputs(version=version, champion=champion_get(model=version.model))
     if fields:
         raise _incompatible(version, fields, "It cannot be a canary; as champion it needs a confirmation.")
 

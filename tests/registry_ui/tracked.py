@@ -28,7 +28,7 @@ def imported(root: Path, flavour: float) -> ModelVersion:
     return candidate_import(
         model="fruit",
         root=root,
-        actor=ACTOR,
+        actor=Actor.system("pipeline"),
         published=Published(place.run_id, place.version, place.url or "", place.lineage),
     ).version
 
