@@ -3,14 +3,17 @@
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import IntegrityError
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries
 
 from ml_pipeline.tracking.mirror import Alias, Stage, set_alias, set_stage
 from predictions.models import Deployment
+from registry_ui.admin.mirror import mirror_context
 from registry_ui.errors import PermissionRefused, ReasonRequired, StaleGeneration, WrongState
-from registry_ui.models import AuditEntry, BackgroundTask, Decision, ForeignChange, OutboxEntry
+from registry_ui.models import AuditEntry, BackgroundTask, Decision, ForeignChange, MirrorState, OutboxEntry
 from registry_ui.services.access import Actor
 from registry_ui.services.audit import audit_verify
 from registry_ui.services.decisions import version_approve, version_reject
@@ -193,6 +196,23 @@ def test_sync_now_queues_one_task_whose_progress_shows(client: Client, approver:
     BackgroundTask.objects.update(state="running", lease_expires_at="2100-01-01T00:00Z", done=1, total=2, step="fruit")
     for place in (reverse("admin:index"), model):
         assert '<progress id="sync-progress" max="100" value="50"' in client.get(place).content.decode()
+
+
+def test_the_mirror_costs_a_page_four_queries_however_many_models(
+    approver: Actor, rf: RequestFactory, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    moved("champion", 2)
+    models = ["fruit", *(f"model-{number}" for number in range(200))]
+    MirrorState.objects.bulk_create([MirrorState(model=model) for model in models[1:]])
+    request = rf.get("/admin/")
+    request.user = User.objects.get(username="olga")
+    request.user.get_all_permissions()
+
+    with django_assert_num_queries(4):
+        shown = mirror_context(request, models)
+
+    assert [str(change) for change in shown["mirror"]["foreign"]] == ["fruit: alias champion"]
+    assert shown["mirror"]["synced_at"] is None  # not every model was read
 
 
 def test_the_pages_say_what_waits_for_the_server_and_why(client: Client, approver: Actor) -> None:

@@ -13,9 +13,11 @@ MODULES = [
     "test_audit.py",
     "test_canaries.py",
     "test_decisions.py",
+    "test_foreign_changes.py",
     "test_four_eyes.py",
     "test_permissions.py",
     "test_runs.py",
+    "test_syncing.py",
 ]
 
 

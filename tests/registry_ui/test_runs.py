@@ -18,7 +18,7 @@ from ml_pipeline.errors import RunFailed
 from ml_pipeline.paths import Artifacts
 from ml_pipeline.running.job import JobResult
 from registry_ui.errors import PermissionRefused, RunActive, RunFenced, WrongState
-from registry_ui.models import AuditEntry, ModelVersion, PipelineRun
+from registry_ui.models import AuditEntry, BackgroundTask, ModelVersion, PipelineRun
 from registry_ui.selectors import active_run
 from registry_ui.services.access import Actor
 from registry_ui.services.candidates import candidate_import
@@ -182,6 +182,8 @@ def test_a_run_trains_imports_and_ends_with_its_version(requested: PipelineRun, 
     assert (run.state, run.version, run.attempt) == ("succeeded", version, 1)
     assert (run.stages[0]["stage"], run.log) == ("ingestion", "Running stage")
     assert (version.run_id, version.number, version.requested_by) == ("r1", 7, "rui")
+    assert version.lineage["started_by"] == f"{run.trigger} by rui"
+    assert BackgroundTask.objects.get().subject == "fruit"  # its mirror is looked at next
     assert live() == version
     assert list(Path(settings.WORKSPACES_DIR).iterdir()) == []
 
