@@ -35,6 +35,8 @@ STATUS: dict[type[CodesoftError], int] = {
     registry.RunActive: 409,
     registry.RunFenced: 409,
     registry.TaskFenced: 409,
+    registry.InvalidThreshold: 400,
+    registry.EvidenceBroken: 500,
     registry.AuditBroken: 500,
 }
 

@@ -12,11 +12,19 @@ ACTOR_LENGTH = 200
 RUN_ATTEMPTS = 3
 
 
+class VersionManager(models.Manager["ModelVersion"]):
+    """Leaves the curves out until they are asked for: they are large, and the review page alone draws them."""
+
+    def get_queryset(self) -> models.QuerySet["ModelVersion"]:
+        return super().get_queryset().defer("curves")
+
+
 class ModelVersion(models.Model):
     """One registered version: what was imported, what the pipeline recommends, and what became of it.
 
     Its identity is (model, bundle hash, data hash). `run_id`, `tracking_version` and `tracking_url` say where it stands
-    on the tracking server now and change when that server does; `number` never changes.
+    on the tracking server now and change when that server does; `number` never changes. `scores_hash` and `rows_hash`
+    name what is kept of its evaluation in the evidence store; both are empty for a version that was trained elsewhere.
     """
 
     class Stage(models.TextChoices):
@@ -43,8 +51,14 @@ class ModelVersion(models.Model):
     recommendation = models.JSONField(default=dict)
     lineage = models.JSONField(default=dict)
     spec = models.JSONField(default=dict)
+    curves = models.JSONField(default=dict)
+    scores_hash = models.CharField(max_length=HASH_LENGTH, blank=True)
+    rows_hash = models.CharField(max_length=HASH_LENGTH, blank=True)
+    bundle_bytes = models.PositiveBigIntegerField(null=True)
     requested_by = models.CharField(max_length=ACTOR_LENGTH, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = VersionManager()
 
     class Meta:
         verbose_name = "version"
@@ -207,6 +221,8 @@ class BackgroundTask(models.Model):
 
     class Kind(models.TextChoices):
         SYNC = "sync", "Sync with the tracking server"
+        FLIPS = "flips", "Decisions that would flip"
+        THRESHOLD = "threshold", "A candidate with another threshold"
 
     class State(models.TextChoices):
         QUEUED = "queued", "Queued"

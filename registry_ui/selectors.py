@@ -10,7 +10,7 @@ from django.db.models import Count, QuerySet
 from ml_pipeline.errors import UnknownModel
 from predictions.models import Deployment, Generation
 from registry_ui.errors import UnknownRun, UnknownVersion
-from registry_ui.models import Decision, ModelVersion, OutboxEntry, PipelineRun
+from registry_ui.models import BackgroundTask, Decision, ModelVersion, OutboxEntry, PipelineRun
 
 _MEANWHILE_LIMIT = 10
 
@@ -58,6 +58,24 @@ def champion_get(*, model: str) -> ModelVersion | None:
     if deployment is None or deployment.champion_version is None:
         return None
     return ModelVersion.objects.get(model=model, number=deployment.champion_version)
+
+
+def champion_at(*, model: str, generation: int) -> ModelVersion | None:
+    """The version that served at that generation; None where nothing did."""
+    number = Generation.objects.filter(model=model, number=generation).values_list("champion_version", flat=True)
+    return ModelVersion.objects.filter(model=model, number__in=number).first()
+
+
+def tasks_about(*, version: ModelVersion, kind: BackgroundTask.Kind) -> QuerySet[BackgroundTask]:
+    """Background tasks of that kind about a version, newest first."""
+    tasks = BackgroundTask.objects.filter(kind=kind, model=version.model, asked__version=version.number)
+    return tasks.order_by("-created_at")
+
+
+def flips_done(*, version: ModelVersion) -> BackgroundTask | None:
+    """The last finished replay of a version, whichever champion it was made with."""
+    done = BackgroundTask.State.SUCCEEDED
+    return tasks_about(version=version, kind=BackgroundTask.Kind.FLIPS).filter(state=done).first()
 
 
 def former_champions(*, model: str) -> list[ModelVersion]:

@@ -10,6 +10,7 @@ from registry_ui.selectors import champion_get, former_champions, previous_champ
 from registry_ui.services.access import APPROVE, ROLL_BACK, Actor
 from registry_ui.services.audit import Event, audit_append
 from registry_ui.services.deployments import champion_swap, generation_check
+from registry_ui.services.evidence import evidence_freeze
 from registry_ui.services.outbox import mirror_request
 
 REASON_LENGTH = 2_000
@@ -125,6 +126,7 @@ def decision_record(
             "bundle_hash": version.bundle_hash,
             "data_hash": version.data_hash,
             "recommendation": version.recommendation,
+            "frozen_sha256": evidence_freeze(version, generation=before),
         },
     )
     mirror_request(model=version.model, cause=str(decision))
@@ -143,6 +145,7 @@ def decision_event(decision: Decision) -> Event:
             "reason": decision.reason,
             "generation": [decision.generation_before, decision.generation_after],
             "evidence_sha256": sha256_hex(canonical_json(decision.evidence)),
+            "frozen_sha256": decision.evidence["frozen_sha256"],
         },
     )
 
