@@ -19,28 +19,29 @@ _DIGITS = 6
 def compared_curves(
     scores: HeldOutScores, *, labels: Sequence[str], decision: Decision, threshold: float | None
 ) -> dict[str, Any]:
-    """Curves of both models (`champion` is null without one), and the threshold table of a binary candidate.
+    """Curves of both models (`champion` is null without one), and the threshold tables of a binary candidate and of it.
 
     Both stand on the rows that the champion answered, where there is one: what differs is then the model alone.
     """
-    champion = scores.champion
+    champion, binary = scores.champion, threshold is not None
     candidate = scores.candidate if champion is None else scores.candidate_where_compared
     return {
         "rows": len(candidate),
         "candidate": _curves(candidate, labels, decision),
         "champion": None if champion is None else _curves(champion, labels, decision),
-        "thresholds": [] if threshold is None else threshold_table(candidate, champion, decision, threshold),
+        "thresholds": threshold_table(candidate, champion, decision, threshold) if binary else [],
+        "champion_thresholds": threshold_table(champion, None, decision) if binary and champion else [],
     }
 
 
 def threshold_table(
-    candidate: Scored, champion: Scored | None, decision: Decision, own: float
+    candidate: Scored, champion: Scored | None, decision: Decision, own: float | None = None
 ) -> list[dict[str, float | int | bool | None]]:
     """Each hundredth and the candidate's `own` threshold, rising: what deciding there would give on the held-out rows.
 
     `flips` counts rows that the champion decides otherwise. `own` marks the row of the bundle's threshold.
     """
-    grid = sorted({*(round(step / 100, 2) for step in range(1, 100)), own})
+    grid = sorted({*(round(step / 100, 2) for step in range(1, 100)), *([] if own is None else [own])})
     return [
         {
             "threshold": threshold,

@@ -26,7 +26,7 @@ from registry_ui.services.evidence_store import ROWS, evidence_fetch
 if TYPE_CHECKING:
     from ml_pipeline.judgement import Judgement
 
-_REASON_LENGTH = 2_000
+REASON_LENGTH = 2_000
 _STEPS = 4
 _log = structlog.get_logger(__name__)
 
@@ -37,10 +37,10 @@ def threshold_propose(*, model: str, number: int, threshold: float, reason: str,
     version = version_get(model=model, number=number)
     _require_possible(version, threshold)
     reason = reason.strip()
-    if not 0 < len(reason) <= _REASON_LENGTH or "\x00" in reason:
+    if not 0 < len(reason) <= REASON_LENGTH or "\x00" in reason:
         raise ReasonRequired(
             "A proposal needs a reason.",
-            advice=f"Say why in 1 to {_REASON_LENGTH} characters.",
+            advice=f"Say why in 1 to {REASON_LENGTH} characters.",
             details={"field": "reason"},
         )
     asked = {"version": number, "threshold": threshold, "reason": reason}

@@ -45,6 +45,7 @@ def test_both_models_stand_on_the_rows_that_the_champion_answered() -> None:
     assert both["rows"] == 3
     assert both["champion"]["roc"][-1] == {"false_positive_rate": 1.0, "true_positive_rate": 1.0}
     assert {row["flips"] for row in both["thresholds"] if row["own"]} == {1}
+    assert [row["accuracy"] for row in both["champion_thresholds"] if row["threshold"] == 0.25] == [0.666667]
 
 
 def test_many_rows_give_few_points() -> None:
