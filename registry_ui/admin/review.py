@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
@@ -15,7 +16,7 @@ from registry_ui.services.model_card import metric_name, model_card
 
 SEE_INPUTS = "predictions.view_prediction"
 _BAR_WIDTH = 200.0
-_CASES_AT_ONCE = 8
+_CASES_AT_ONCE = 5
 _VERDICTS = {
     "first": ("First version", "info"),
     "promote": ("Recommended", "success"),
@@ -98,7 +99,10 @@ def panels(evidence: Evidence, *, may_see_inputs: bool) -> dict[str, Any]:
         "comparison_is_old": evidence["out_of_date"],
         "verdict": {"text": text, "type": colour},
         "reasons": evidence["reasons"],
+        "headline": headline(evidence),
         "tiles": tiles(evidence),
+        "registered": datetime.fromisoformat(evidence["version"]["registered"]),
+        "period": _period(evidence["flips"]),
         "metrics": metrics,
         "flips": evidence["flips"],
         "directions": _directions(evidence["flips"]),
@@ -139,6 +143,38 @@ def tiles(evidence: Evidence) -> list[Tile]:
     if evidence["paired_slices"]:
         found.append(_slice_tile(evidence["warnings"]))
     return found
+
+
+def headline(evidence: Evidence) -> str:
+    """The evidence in one sentence: what approving would change."""
+    champion, flips, parts = evidence["compared_with"], evidence["flips"], []
+    for row in evidence["metrics"]:
+        if row["decisive"] and (paired := row["paired"]) is not None:
+            parts.append(_changes(metric_name(row["metric"]), row["metric"], paired["difference"], paired))
+    if flips is not None:
+        parts.append(f"{flips['flipped']} of {flips['compared']} decisions flip")
+        if flips["cost"] is not None:
+            parts.append(_changes("the cost of a decision", "expected_cost", flips["cost"]["value"], flips["cost"]))
+    worse = dict.fromkeys(f"{one['field']} = {one['value']}" for one in evidence["warnings"])
+    if worse:
+        parts.append(f"it gets worse for {', '.join(list(worse)[:3])}")
+    against = "Without a champion to compare with" if champion is None else f"Against version {champion}"
+    return f"{against}: {'; '.join(parts)}." if parts else f"{against}, nothing was measured that could be compared."
+
+
+def _changes(what: str, metric: str, difference: float, interval: Mapping[str, float]) -> str:
+    if difference == 0:
+        return f"{what} stays"
+    way = "rises" if difference > 0 else "falls"
+    _, tone = _certainty(metric, difference, interval)
+    return f"{what} {way} by {abs(difference):.4f} ({'may be chance' if tone == 'unsure' else f'{tone} beyond chance'})"
+
+
+def _period(flips: Mapping[str, Any] | None) -> list[datetime]:
+    """When the replayed calls were made, from first to last."""
+    if flips is None or flips["since"] is None:
+        return []
+    return [datetime.fromisoformat(flips[end]) for end in ("since", "until")]
 
 
 def _metric_tile(row: Mapping[str, Any]) -> Tile:

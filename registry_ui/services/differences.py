@@ -91,7 +91,9 @@ def _list(words: list[str]) -> str:
 
 
 def _flat(value: Any, name: str = "") -> dict[str, str]:
-    """`{"a": {"b": 1}}` as `{"a.b": "1"}`; lists whole, as JSON: their order means something."""
+    """`{"a": {"b": 1}}` as `{"a.b": "1"}`; lists of mappings by their place, other lists whole, as JSON."""
+    if isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value):
+        value = dict(enumerate(value, start=1))
     if not isinstance(value, Mapping):
         return {} if value is None else {name: value if isinstance(value, str) else canonical_json(value).decode()}
     flat: dict[str, str] = {}

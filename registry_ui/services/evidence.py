@@ -28,8 +28,7 @@ def evidence_collect(version: ModelVersion, *, generation: int | None = None) ->
     champion = champion_at(model=version.model, generation=generation)
     report, recommendation = version.report, version.recommendation
     compared = (recommendation.get("champion") or {}).get("version")
-    warnings = slice_warnings(report, recommendation)
-    return {
+    evidence = {
         "format": FORMAT,
         "model": version.model,
         "version": _identity(version),
@@ -44,7 +43,7 @@ def evidence_collect(version: ModelVersion, *, generation: int | None = None) ->
         "metrics": metrics_beside(report, recommendation, version.metrics),
         "slices": report.get("slices", {}),
         "paired_slices": (report.get("champion") or {}).get("slices", {}),
-        "warnings": warnings,
+        "warnings": slice_warnings(report, recommendation),
         "curves": version.curves,
         "flips": _flips(version, champion),
         "differences": _differences(version, champion),
@@ -60,6 +59,8 @@ def evidence_collect(version: ModelVersion, *, generation: int | None = None) ->
         "lineage": version.lineage,
         "decisions": _decisions(version),
     }
+    as_frozen: Evidence = json.loads(canonical_json(evidence))  # the page now and the page later have one order
+    return as_frozen
 
 
 def evidence_freeze(version: ModelVersion, *, generation: int) -> str:

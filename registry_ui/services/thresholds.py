@@ -13,6 +13,7 @@ from ml_pipeline.canonical import readable_json, write_bytes
 from ml_pipeline.errors import RunFailed
 from ml_pipeline.paths import Artifacts
 from ml_pipeline.running.repro import Steps, publish
+from ml_pipeline.running.workspace import prepare_workspace
 from predictions.bundle_store import read_bundle
 from registry_ui.errors import InvalidThreshold, ReasonRequired, WrongState
 from registry_ui.models import BackgroundTask, ModelVersion
@@ -58,17 +59,23 @@ def threshold_propose(*, model: str, number: int, threshold: float, reason: str,
 
 
 def threshold_candidate(task: BackgroundTask, progress: Progress) -> dict[str, Any]:
-    """The task's work: change the bundle, judge it on the kept held-out rows, publish it, import it."""
+    """The task's work: change the bundle, judge it on the kept held-out rows, import it, publish it.
+
+    Imported first: a sync that finds it on the tracking server would name itself as who asked for it.
+    """
     version = version_get(model=task.model, number=task.asked["version"])
     _require_possible(version, task.asked["threshold"])
     with TemporaryDirectory() as folder:
-        root = Path(folder)
+        root = Path(folder) / "workspace"
+        prepare_workspace(root, lock_entries=None)
         progress.tell(0, _STEPS, "judging it on the held-out rows")
         _write(version, task, root)
-        progress.tell(2, _STEPS, "registering it on the tracking server")
-        published = _published(task, root)
-        progress.tell(3, _STEPS, "importing it")
-        imported = _imported(task, root, published)
+        progress.tell(1, _STEPS, "importing it")
+        imported = _imported(task, root, None)
+        published = _published(task, root, progress)
+        if published is not None:
+            progress.tell(3, _STEPS, "noting where it stands")
+            _imported(task, root, published)
     return {"version": imported.version.number, "created": imported.created, "tracked": published is not None}
 
 
@@ -159,10 +166,16 @@ def _recommendation(
     )
 
 
-def _published(task: BackgroundTask, root: Path) -> Published | None:
+def _published(task: BackgroundTask, root: Path, progress: Progress) -> Published | None:
     """Where it stands on the tracking server; None where that cannot be reached: the candidate is no worse for it."""
     answers: list[str] = []
-    steps = Steps(root, on_line=answers.append, trigger=f"threshold by {task.requested_by}")
+
+    def alive() -> bool:
+        progress.tell(2, _STEPS, "registering it on the tracking server")  # a slow server costs no lease
+        return False
+
+    trigger = f"threshold by {task.requested_by}"
+    steps = Steps(root, on_line=answers.append, should_stop=alive, trigger=trigger)
     try:
         publish([task.model], steps)
         record = json.loads(next(line for line in reversed(answers) if line.startswith("{")))
