@@ -54,28 +54,25 @@ def run_get(*, model: str, run_id: str | UUID) -> PipelineRun:
 
 def champion_get(*, model: str) -> ModelVersion | None:
     """The version that serves now; None before the first decision and after a retirement."""
-    deployment = Deployment.objects.filter(model=model).first()
-    if deployment is None or deployment.champion_version is None:
-        return None
-    return ModelVersion.objects.get(model=model, number=deployment.champion_version)
+    number = Deployment.objects.filter(model=model).values("champion_version")
+    return ModelVersion.objects.filter(model=model, number__in=number).first()
 
 
 def champion_at(*, model: str, generation: int) -> ModelVersion | None:
     """The version that served at that generation; None where nothing did."""
-    number = Generation.objects.filter(model=model, number=generation).values_list("champion_version", flat=True)
+    number = Generation.objects.filter(model=model, number=generation).values("champion_version")
     return ModelVersion.objects.filter(model=model, number__in=number).first()
 
 
-def tasks_about(*, version: ModelVersion, kind: BackgroundTask.Kind) -> QuerySet[BackgroundTask]:
-    """Background tasks of that kind about a version, newest first."""
-    tasks = BackgroundTask.objects.filter(kind=kind, model=version.model, asked__version=version.number)
-    return tasks.order_by("-created_at")
+def tasks_about(*, version: ModelVersion) -> QuerySet[BackgroundTask]:
+    """Background tasks about a version, newest first."""
+    return BackgroundTask.objects.filter(model=version.model, asked__version=version.number).order_by("-created_at")
 
 
 def flips_done(*, version: ModelVersion) -> BackgroundTask | None:
     """The last finished replay of a version, whichever champion it was made with."""
-    done = BackgroundTask.State.SUCCEEDED
-    return tasks_about(version=version, kind=BackgroundTask.Kind.FLIPS).filter(state=done).first()
+    done = {"kind": BackgroundTask.Kind.FLIPS, "state": BackgroundTask.State.SUCCEEDED}
+    return tasks_about(version=version).filter(**done).first()
 
 
 def former_champions(*, model: str) -> list[ModelVersion]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db.models import prefetch_related_objects
 from django.http import HttpRequest
 
 from registry_ui.admin.charts import Chart, Series, chart, points
@@ -17,6 +18,7 @@ from registry_ui.services.model_card import metric_name, model_card
 SEE_INPUTS = "predictions.view_prediction"
 _BAR_WIDTH = 200.0
 _CASES_AT_ONCE = 5
+_TASKS = 6
 _VERDICTS = {
     "first": ("First version", "info"),
     "promote": ("Recommended", "success"),
@@ -71,15 +73,17 @@ class Tile:
 
 def context(request: HttpRequest, version: ModelVersion) -> dict[str, Any]:
     """The page of a version as it is now: its evidence, and what may be asked for."""
+    prefetch_related_objects([version], "decisions")
     evidence = evidence_collect(version)
-    replay = tasks_about(version=version, kind=BackgroundTask.Kind.FLIPS).first()
-    proposals = tasks_about(version=version, kind=BackgroundTask.Kind.THRESHOLD)
+    tasks = list(tasks_about(version=version)[:_TASKS])
+    replay = next((task for task in tasks if task.kind == BackgroundTask.Kind.FLIPS), None)
+    proposals = [task for task in tasks if task.kind == BackgroundTask.Kind.THRESHOLD]
     may_request = request.user.has_perm(REQUEST_RUN)
     return {
         **panels(evidence, may_see_inputs=request.user.has_perm(SEE_INPUTS)),
         "replay": replay if replay and (replay.is_active or replay.error) else None,
-        "proposals": proposals[:5],
-        "is_busy": (replay is not None and replay.is_active) or any(task.is_active for task in proposals[:5]),
+        "proposals": proposals,
+        "is_busy": any(task.is_active for task in tasks),
         "may_replay": may_request or request.user.has_perm(APPROVE),
         "may_propose": may_request and bool(version.rows_hash),
         "rows_are_kept": bool(version.rows_hash),

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, cast
 
 from django import forms
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_safe
@@ -51,6 +52,13 @@ class VersionAdmin(PageAdmin):
 
     def page_context(self, request: HttpRequest, row: ModelVersion) -> dict[str, Any]:
         return {**review.context(request, row), **deciding.context(request, row)}
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ModelVersion]:
+        """A page draws the curves, which the list leaves out."""
+        versions: QuerySet[ModelVersion] = super().get_queryset(request)
+        match = request.resolver_match
+        is_list = match is not None and match.url_name == f"{self._url_name}_changelist"
+        return versions if is_list else versions.defer(None)
 
     def get_urls(self) -> list[URLPattern]:
         name = self._url_name

@@ -168,5 +168,5 @@ def _decisions(version: ModelVersion) -> list[dict[str, Any]]:
     return [
         {"action": one.action, "done": one.get_action_display(), "actor": one.actor, "reason": one.reason}
         | {"at": one.created_at.isoformat(), "generation": one.generation_after}
-        for one in version.decisions.order_by("id")
+        for one in reversed(version.decisions.all())
     ]

@@ -12,8 +12,6 @@ from ml_pipeline.baseline import Champion
 from ml_pipeline.canonical import readable_json, write_bytes
 from ml_pipeline.errors import RunFailed
 from ml_pipeline.paths import Artifacts
-from ml_pipeline.running.repro import Steps, publish
-from ml_pipeline.running.workspace import prepare_workspace
 from predictions.bundle_store import read_bundle
 from registry_ui.errors import InvalidThreshold, ReasonRequired, WrongState
 from registry_ui.models import BackgroundTask, ModelVersion
@@ -65,6 +63,8 @@ def threshold_candidate(task: BackgroundTask, progress: Progress) -> dict[str, A
     """
     version = version_get(model=task.model, number=task.asked["version"])
     _require_possible(version, task.asked["threshold"])
+    from ml_pipeline.running.workspace import prepare_workspace  # noqa: PLC0415
+
     with TemporaryDirectory() as folder:
         root = Path(folder) / "workspace"
         prepare_workspace(root, lock_entries=None)
@@ -168,6 +168,8 @@ def _recommendation(
 
 def _published(task: BackgroundTask, root: Path, progress: Progress) -> Published | None:
     """Where it stands on the tracking server; None where that cannot be reached: the candidate is no worse for it."""
+    from ml_pipeline.running.repro import Steps, publish  # noqa: PLC0415 - the serving image has no pipeline
+
     answers: list[str] = []
 
     def alive() -> bool:

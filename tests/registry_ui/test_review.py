@@ -17,7 +17,7 @@ from tests.registry_ui.conftest import Import, member
 from tests.registry_ui.test_flips import TIMID, computed
 
 pytestmark = pytest.mark.django_db
-MOST_QUERIES = 30
+MOST_QUERIES = 15
 
 
 def url(name: str, *arguments: object) -> str:

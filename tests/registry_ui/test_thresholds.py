@@ -6,10 +6,10 @@ import pytest
 
 from ml_pipeline.bundle.model_bundle import ModelBundle
 from ml_pipeline.errors import RunFailed
+from ml_pipeline.running import repro
 from predictions.bundle_store import read_bundle
 from registry_ui.errors import InvalidThreshold, PermissionRefused, ReasonRequired, WrongState
 from registry_ui.models import AuditEntry, BackgroundTask, ModelVersion
-from registry_ui.services import thresholds
 from registry_ui.services.access import Actor
 from registry_ui.services.background import task_execute
 from registry_ui.services.background_kinds import KINDS
@@ -32,7 +32,7 @@ def no_tracking_server(monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*_: object) -> None:
         raise RunFailed("The tracking server does not answer.")
 
-    monkeypatch.setattr(thresholds, "publish", away)
+    monkeypatch.setattr(repro, "publish", away)
 
 
 def proposed(requester: Actor, threshold: float = 0.9) -> BackgroundTask:
