@@ -40,6 +40,8 @@ STATUS: dict[type[CodesoftError], int] = {
     registry.RunFenced: 409,
     registry.TaskFenced: 409,
     registry.HookRefused: 401,
+    registry.InvalidThreshold: 400,
+    registry.EvidenceBroken: 500,
     registry.AuditBroken: 500,
 }
 

@@ -44,6 +44,10 @@ class Artifacts:
     def split_report(self) -> Path:
         return self.root / "preprocessing" / "report.json"
 
+    @property
+    def data_profile(self) -> Path:
+        return self.root / "preprocessing" / "profile.json"
+
     # feature engineering
     @property
     def encoder(self) -> Path:

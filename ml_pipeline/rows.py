@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -74,7 +74,7 @@ def write_labelled(
         pq.write_table(pa.table(columns), temporary, compression="zstd")
 
 
-def read_labelled(path: Path, *, fields: Mapping[str, InputField]) -> LabelledRows:
+def read_labelled(path: Path | BinaryIO, *, fields: Mapping[str, InputField]) -> LabelledRows:
     """What `write_labelled` wrote."""
     table = pq.read_table(path, columns=["_id", *fields, "label"])
     return LabelledRows(table.column("_id").to_pylist(), _rows(table, fields), table.column("label").to_pylist())

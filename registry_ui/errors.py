@@ -100,6 +100,18 @@ class HookRefused(CodesoftError):
     code = "hook_refused"
 
 
+class InvalidThreshold(CodesoftError):
+    """Nothing can be decided at this threshold, or it is the one that the version has."""
+
+    code = "invalid_threshold"
+
+
+class EvidenceBroken(CodesoftError):
+    """Kept evidence is missing, or is not what was kept. `details["file"]` names the file in the bundle store."""
+
+    code = "evidence_broken"
+
+
 class AuditBroken(CodesoftError):
     """The audit log is not the chain that was written. `details["sequence"]` is the first bad entry."""
 

@@ -12,12 +12,20 @@ ACTOR_LENGTH = 200
 RUN_ATTEMPTS = 3
 
 
+class VersionManager(models.Manager["ModelVersion"]):
+    """Leaves the curves out until they are asked for: they are large, and the review page alone draws them."""
+
+    def get_queryset(self) -> models.QuerySet["ModelVersion"]:
+        return super().get_queryset().defer("curves")
+
+
 class ModelVersion(models.Model):
     """One registered version: what was imported, what the pipeline recommends, and what became of it.
 
     Its identity is (model, bundle hash, data hash). `run_id`, `tracking_version` and their URLs say where it stands on
     the tracking server now, `parameters` and `tags` what that server says of it; they change when it does. `number`
-    never changes.
+    never changes. `scores_hash` and `rows_hash`
+    name what is kept of its evaluation in the evidence store; both are empty for a version that was trained elsewhere.
     """
 
     class Stage(models.TextChoices):
@@ -49,8 +57,14 @@ class ModelVersion(models.Model):
     parameters = models.JSONField(default=dict)
     tags = models.JSONField(default=dict)
     spec = models.JSONField(default=dict)
+    curves = models.JSONField(default=dict)
+    scores_hash = models.CharField(max_length=HASH_LENGTH, blank=True)
+    rows_hash = models.CharField(max_length=HASH_LENGTH, blank=True)
+    bundle_bytes = models.PositiveBigIntegerField(null=True)
     requested_by = models.CharField(max_length=ACTOR_LENGTH, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = VersionManager()
 
     class Meta:
         verbose_name = "version"
@@ -282,6 +296,8 @@ class BackgroundTask(models.Model):
 
     class Kind(models.TextChoices):
         SYNC = "sync", "Sync with the tracking server"
+        FLIPS = "flips", "Decisions that would flip"
+        THRESHOLD = "threshold", "A candidate with another threshold"
 
     class State(models.TextChoices):
         QUEUED = "queued", "Queued"

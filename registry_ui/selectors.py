@@ -157,8 +157,8 @@ def run_get(*, model: str, run_id: str | UUID) -> PipelineRun:
 
 def champion_get(*, model: str) -> ModelVersion | None:
     """The version that serves now; None before the first decision and after a retirement."""
-    deployment = Deployment.objects.filter(model=model).first()
-    return champion_of(deployment) if deployment else None
+    number = Deployment.objects.filter(model=model).values("champion_version")
+    return ModelVersion.objects.filter(model=model, number__in=number).first()
 
 
 def champion_of(deployment: Deployment) -> ModelVersion | None:
@@ -173,6 +173,23 @@ def is_former_champion(version: ModelVersion) -> bool:
     if version.status != ModelVersion.Status.APPROVED or version.stage == ModelVersion.Stage.PRODUCTION:
         return False
     return Generation.objects.filter(model=version.model, champion_version=version.number).exists()
+
+
+def champion_at(*, model: str, generation: int) -> ModelVersion | None:
+    """The version that served at that generation; None where nothing did."""
+    number = Generation.objects.filter(model=model, number=generation).values("champion_version")
+    return ModelVersion.objects.filter(model=model, number__in=number).first()
+
+
+def tasks_about(*, version: ModelVersion) -> QuerySet[BackgroundTask]:
+    """Background tasks about a version, newest first."""
+    return BackgroundTask.objects.filter(model=version.model, asked__version=version.number).order_by("-created_at")
+
+
+def flips_done(*, version: ModelVersion) -> BackgroundTask | None:
+    """The last finished replay of a version, whichever champion it was made with."""
+    done = {"kind": BackgroundTask.Kind.FLIPS, "state": BackgroundTask.State.SUCCEEDED}
+    return tasks_about(version=version).filter(**done).first()
 
 
 def former_champions(*, model: str) -> list[ModelVersion]:

@@ -47,6 +47,7 @@ class ModelBundle:
         self.description: str = spec["about"]["description"]
         inputs = _INPUTS.validate_python(spec["inputs"])
         self.inputs = {name: inputs[name] for name in manifest["input_order"]}
+        self.attributes = _INPUTS.validate_python(spec["attributes"])
         self.target = Target.model_validate(spec["target"])
         self.serving = Serving.model_validate(spec["serving"])
         self.threshold: float | None = manifest["threshold"]

@@ -47,11 +47,12 @@ def _takes(bundle: ModelBundle, rows: list[dict[str, Any]]) -> NDArray[np.bool_]
 
 def _scored(answers: Sequence[Answer], bundle: ModelBundle, labels: Indices, classes: list[str]) -> Scored:
     decisions = np.array([classes.index(answer.label) for answer in answers], dtype=np.int64)
-    lines = [_line(answer, bundle.labels, classes) for answer in answers]
+    lines = [by_class(answer, bundle.labels, classes) for answer in answers]
     probabilities: Floats = np.array(lines, dtype=np.float64).reshape(len(answers), len(classes))
     return Scored(labels, decisions, probabilities)
 
 
-def _line(answer: Answer, labels: Sequence[str], classes: list[str]) -> list[float]:
+def by_class(answer: Answer, labels: Sequence[str], classes: Sequence[str]) -> list[float]:
+    """The probabilities of an answer from a bundle with `labels`, in the order of `classes`, which are the same."""
     by_label = answer.probabilities or {labels[0]: 1 - answer.probability, labels[1]: answer.probability}
     return [by_label[label] for label in classes]

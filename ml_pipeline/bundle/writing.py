@@ -39,14 +39,25 @@ def assemble_bundle(
         "skops_sha256": sha256_hex(fitted),
         "golden_samples": [],
     }
-    bundle = ModelBundle.from_bytes(canonical_json(manifest), fitted)
-    manifest["golden_samples"] = [
-        {"inputs": jsonable(row), "label": answer.label, "probability": answer.probability}
-        for row, answer in zip(golden_rows, bundle.predict(golden_rows), strict=True)
-    ]
-    return canonical_json(manifest), fitted
+    return _with_golden_answers(manifest, fitted, golden_rows), fitted
+
+
+def with_threshold(manifest: bytes, fitted: bytes, threshold: float) -> bytes:
+    """The manifest of the same model file deciding at another threshold; its golden samples are answered anew."""
+    changed = {**json.loads(manifest), "threshold": threshold}
+    rows = ModelBundle.from_bytes(manifest, fitted).validate([sample["inputs"] for sample in changed["golden_samples"]])
+    return _with_golden_answers(changed, fitted, rows)
 
 
 def record_metrics(manifest: bytes, held_out_metrics: Mapping[str, float]) -> bytes:
     """The manifest with what an assembled bundle was found to give on held-out rows."""
     return canonical_json({**json.loads(manifest), "held_out": dict(held_out_metrics)})
+
+
+def _with_golden_answers(manifest: Mapping[str, Any], fitted: bytes, golden_rows: Sequence[Row]) -> bytes:
+    bundle = ModelBundle.from_bytes(canonical_json(manifest), fitted)
+    samples = [
+        {"inputs": jsonable(row), "label": answer.label, "probability": answer.probability}
+        for row, answer in zip(golden_rows, bundle.predict(golden_rows), strict=True)
+    ]
+    return canonical_json({**manifest, "golden_samples": samples})

@@ -6,8 +6,8 @@ quantiles of its values are the interval. Paired: both models are scored on the 
 for both do not blur the difference. A draw on which the metric is undefined is left out.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -73,19 +73,49 @@ def paired_bootstrap(
     """
     candidate = Scored(labels, candidate_decisions, candidate_probabilities)
     champion = Scored(labels, champion_decisions, champion_probabilities)
-    measure = METRICS[metric]
-    ones = np.ones((1, len(labels)))
-    value, other = (float(measure(model, ones, costs)[0]) for model in (candidate, champion))
-    differences = np.concatenate(
-        [
-            measure(candidate, weights, costs) - measure(champion, weights, costs)
-            for weights in _resamples(len(labels), draws, seed)
-        ]
-    )
-    differences = differences[np.isfinite(differences)]
-    gains = -differences if metric in LOWER_IS_BETTER else differences
+    return paired_differences(candidate, champion, costs=costs, draws=draws, metrics=(metric,), seed=seed)[metric]
+
+
+def paired_differences(
+    candidate: Scored,
+    champion: Scored,
+    *,
+    costs: Costs,
+    draws: int,
+    metrics: Iterable[str] = tuple(METRICS),
+    seed: int = SEED,
+) -> dict[str, PairedDifference]:
+    """Two models that answered the same rows, compared by each of `metrics` on the same draws."""
+    measures = {name: METRICS[name] for name in metrics}
+    drawn: dict[str, list[Floats]] = {name: [] for name in measures}
+    for weights in _resamples(len(candidate), draws, seed):
+        for name, measure in measures.items():
+            drawn[name].append(measure(candidate, weights, costs) - measure(champion, weights, costs))
+    ones = np.ones((1, len(candidate)))
+    return {
+        name: _difference(
+            float(measure(candidate, ones, costs)[0]),
+            float(measure(champion, ones, costs)[0]),
+            np.concatenate(drawn[name]),
+            lower_is_better=name in LOWER_IS_BETTER,
+        )
+        for name, measure in measures.items()
+    }
+
+
+def mean_interval(values: Floats, *, draws: int, seed: int = SEED) -> Interval:
+    """The mean of one value a row, with its interval."""
+    if not len(values):
+        return Interval(float("nan"), float("nan"), float("nan"))
+    means = [weights @ values / len(values) for weights in _resamples(len(values), draws, seed)]
+    return Interval(float(values.mean()), *_quantiles(np.concatenate(means)))
+
+
+def _difference(value: float, other: float, drawn: Floats, *, lower_is_better: bool) -> PairedDifference:
+    drawn = drawn[np.isfinite(drawn)]
+    gains = -drawn if lower_is_better else drawn
     better = float(np.mean(gains > 0) + np.mean(gains == 0) / 2) if len(gains) else float("nan")
-    return PairedDifference(value, other, value - other, *_quantiles(differences), better)
+    return PairedDifference(value, other, value - other, *_quantiles(drawn), better)
 
 
 def _resamples(rows: int, draws: int, seed: int) -> Iterator[Floats]:
@@ -113,3 +143,9 @@ def finite(intervals: Mapping[str, Interval]) -> dict[str, dict[str, float]]:
         for name, interval in intervals.items()
         if np.isfinite(interval.value)
     }
+
+
+def finite_differences(differences: Mapping[str, PairedDifference]) -> dict[str, dict[str, float]]:
+    """Differences as JSON carries them; what one of the two models leaves undefined is left out."""
+    shown = {name: asdict(difference) for name, difference in differences.items()}
+    return {name: values for name, values in shown.items() if np.isfinite(list(values.values())).all()}

@@ -53,10 +53,12 @@ _COLUMNS_BY_KIND = {
 
 
 class About(Declared):
-    """For people: what the model is for."""
+    """For people: what the model is for, and what it is not for. The last two stand in its model card."""
 
     title: str = Field(min_length=1, max_length=80)
     description: str = ""
+    intended_use: str = ""
+    limits: str = ""
 
 
 class ModelSpec(Declared):

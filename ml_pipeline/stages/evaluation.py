@@ -14,25 +14,20 @@ from ml_pipeline.bundle import skops_files
 from ml_pipeline.bundle.files import write_bundle
 from ml_pipeline.bundle.golden import choose_golden
 from ml_pipeline.bundle.model_bundle import ModelBundle
-from ml_pipeline.bundle.scoring import Judged, judge
 from ml_pipeline.bundle.writing import assemble_bundle, record_metrics
 from ml_pipeline.canonical import canonical_json, readable_json, write_bytes
 from ml_pipeline.inputs import validate_rows
+from ml_pipeline.judgement import Yardstick, judge_held_out
 from ml_pipeline.learning.backtest import backtest
-from ml_pipeline.learning.bootstrap import bootstrap_intervals, finite
 from ml_pipeline.learning.curves import Records, plot_records
 from ml_pipeline.learning.encoding import Encoder
-from ml_pipeline.learning.metrics import Costs, Scored
-from ml_pipeline.learning.slices import slice_report
 from ml_pipeline.learning.threads import single_threaded
 from ml_pipeline.params import load_spec
 from ml_pipeline.paths import Artifacts
 from ml_pipeline.rows import LabelledRows, read_labelled, read_later
-from ml_pipeline.scores import HeldOutScores, write_scores
+from ml_pipeline.scores import write_scores
 from ml_pipeline.spec import ModelSpec
 from ml_pipeline.stages.command import run_stage
-
-Measured = dict[str, dict[str, float]]
 
 _PARAMETERS = ("target", "cleaning", "split", "features", "estimator", "decision")
 
@@ -46,36 +41,31 @@ def run(model: str) -> None:
 def evaluate(files: Artifacts, spec: ModelSpec) -> None:
     """Write bundle, metrics, plots, scores and report. Of `spec` all but source, contract and promotion is read."""
     held_out = read_labelled(files.held_out_rows, fields={**spec.inputs, **spec.attributes})
-    labels = np.array(held_out.labels, dtype=np.int64)
     manifest, fitted = _assembled(files, spec, held_out)
-    scored = judge(ModelBundle.from_bytes(manifest, fitted), held_out.rows, labels, classes=spec.target.classes).scored
-    metrics = _measured(scored, spec)
-    manifest = record_metrics(manifest, {name: measured["value"] for name, measured in metrics.items()})
+    champion, their_bundle = _champion(files)
+    judged = judge_held_out(
+        ModelBundle.from_bytes(manifest, fitted), held_out, yardstick=Yardstick.of(spec), champion=their_bundle
+    )
+    manifest = record_metrics(manifest, judged.values)
     bundle_hash = write_bundle(files.bundle, manifest, fitted)
     ModelBundle.load(files.bundle, expected_hash=bundle_hash).prove()
-    champion, judged = _champion(files, spec, held_out, scored)
     report = {
         "model": files.model,
         "bundle_hash": bundle_hash,
         "data_hash": json.loads(files.ingestion_report.read_bytes())["data_hash"],
         "labels": list(spec.target.classes),
         "rows": json.loads(files.split_report.read_bytes()),
+        "profile": json.loads(files.data_profile.read_bytes()),
         "threshold": json.loads(manifest)["threshold"],
-        "metrics": metrics,
-        "reference": {"majority_accuracy": float(np.bincount(labels).max() / len(labels))},
-        "slices": slice_report(
-            held_out.rows,
-            scored,
-            fields=spec.evaluation.slices,
-            costs=Costs.of(spec.decision),
-            draws=spec.evaluation.bootstrap,
-        ),
+        "metrics": judged.metrics,
+        "reference": {"majority_accuracy": float(np.bincount(held_out.labels).max() / len(held_out))},
+        "slices": judged.slices,
         "backtest": _backtest(files, spec),
         "parameters": flat_parameters(spec.public()),
-        "champion": champion,
+        "champion": champion and {**champion, **(judged.champion or {})},
     }
-    _write_scores(files, held_out, scored, judged)
-    _write_plots(files, plot_records(scored, spec.target.classes, spec.decision))
+    write_scores(files.scores, judged.scores)
+    _write_plots(files, plot_records(judged.scored, spec.target.classes, spec.decision))
     write_bytes(files.metrics, readable_json(_flat_metrics(report)))
     write_bytes(files.report, readable_json(report))
 
@@ -114,28 +104,14 @@ def _assembled(files: Artifacts, spec: ModelSpec, held_out: LabelledRows) -> tup
     )
 
 
-def _measured(scored: Scored, spec: ModelSpec) -> Measured:
-    return finite(bootstrap_intervals(scored, costs=Costs.of(spec.decision), draws=spec.evaluation.bootstrap))
-
-
-def _champion(
-    files: Artifacts, spec: ModelSpec, held_out: LabelledRows, candidate: Scored
-) -> tuple[dict[str, Any] | None, Judged | None]:
-    """The champion on the same rows, for the report and for the scores; both models on the rows that it takes."""
+def _champion(files: Artifacts) -> tuple[dict[str, Any] | None, ModelBundle | None]:
+    """Who is compared with, for the report, and its bundle."""
     champion = read_baseline(files.baseline)
     if champion is None:
         return None, None
     bundle = ModelBundle.load(files.baseline_bundle, expected_hash=champion.bundle_hash)
     who = {"version": champion.version, "bundle_hash": champion.bundle_hash, "verified": champion.verified}
-    if set(bundle.labels) != set(spec.target.classes):
-        return {**who, "comparable": False, "labels": list(bundle.labels)}, None
-    judged = judge(bundle, held_out.rows, candidate.labels, classes=spec.target.classes)
-    rows = {"compared": len(judged.scored), "refused": judged.refused}
-    if not len(judged.scored):
-        return {**who, "comparable": False, "rows": rows}, None
-    metrics = _measured(judged.scored, spec)
-    same_rows = _measured(candidate.take(judged.answered), spec)
-    return {**who, "comparable": True, "rows": rows, "metrics": metrics, "candidate_metrics": same_rows}, judged
+    return who, bundle
 
 
 def _backtest(files: Artifacts, spec: ModelSpec) -> dict[str, Any] | None:
@@ -162,12 +138,6 @@ def _flat_metrics(report: Mapping[str, Any]) -> dict[str, float]:
         **{name: measured["value"] for name, measured in report["metrics"].items()},
         **{f"backtest_{name}": measured["value"] for name, measured in backtested.items()},
     }
-
-
-def _write_scores(files: Artifacts, held_out: LabelledRows, candidate: Scored, champion: Judged | None) -> None:
-    compared = np.zeros(len(held_out), dtype=bool) if champion is None else champion.answered
-    scored = None if champion is None else champion.scored
-    write_scores(files.scores, HeldOutScores(held_out.ids, candidate, compared, scored))
 
 
 def _write_plots(files: Artifacts, plots: Mapping[str, Records]) -> None:

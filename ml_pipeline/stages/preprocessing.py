@@ -8,6 +8,7 @@ from typing import Any
 from ml_pipeline.canonical import readable_json, write_bytes
 from ml_pipeline.errors import NotEnoughData
 from ml_pipeline.inputs import validate_rows
+from ml_pipeline.learning.profile import profile_rows
 from ml_pipeline.learning.row_cleaning import clean_rows
 from ml_pipeline.learning.splitting import Side, Splitter, TwoSides
 from ml_pipeline.params import load_spec
@@ -68,6 +69,8 @@ def run(model: str) -> None:
     write_labelled(files.held_out_rows, prepared.held_out, fields=fields)
     write_labelled(files.backtest_rows, prepared.backtest, fields=spec.inputs, later=prepared.later)
     write_bytes(files.split_report, readable_json(prepared.report))
+    profile = profile_rows(prepared.training, inputs=spec.inputs, labels=spec.target.classes)
+    write_bytes(files.data_profile, readable_json(profile))
 
 
 def _labelled(documents: Documents, target: Target) -> LabelledRows:

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from registry_ui.admin.review import metric_name
 from registry_ui.models import ModelVersion
 from registry_ui.selectors import champion_get, versions_of
+from registry_ui.services.model_card import metric_name
 
 _MOST_CHOICES = 200
 

@@ -1,12 +1,16 @@
 """The list of versions, and the review page: what an approver needs to decide, and the buttons to do it."""
 
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, cast
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+from django.views.decorators.http import require_safe
 
-from registry_ui.admin import deciding, review
+from registry_ui.admin import deciding, review, reviewing
 from registry_ui.admin.pages import Action, PageAdmin, labelled
 from registry_ui.models import ModelVersion
 
@@ -44,7 +48,32 @@ class VersionAdmin(PageAdmin):
         return ", ".join(f"{row.name} {row.candidate.value:.4f}" for row in rows)
 
     def page_actions(self) -> dict[str, tuple[type[forms.Form], Action]]:
-        return deciding.VERSION_ACTIONS
+        return deciding.VERSION_ACTIONS | reviewing.ACTIONS
 
     def page_context(self, request: HttpRequest, row: ModelVersion) -> dict[str, Any]:
-        return {**review.context(row), **deciding.context(request, row)}
+        return {**review.context(request, row), **deciding.context(request, row)}
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ModelVersion]:
+        """A page draws the curves, which the list leaves out."""
+        versions: QuerySet[ModelVersion] = super().get_queryset(request)
+        match = request.resolver_match
+        is_list = match is not None and match.url_name == f"{self._url_name}_changelist"
+        return versions if is_list else versions.defer(None)
+
+    def get_urls(self) -> list[URLPattern]:
+        name = self._url_name
+        seen = "<path:object_id>/decision/<int:decision>/evidence"
+        own = [
+            path("<path:object_id>/model-card.md", self._look(reviewing.card), name=f"{name}_card"),
+            path(f"{seen}/", self._look(reviewing.evidence_page), name=f"{name}_evidence"),
+            path(f"{seen}.json", self._look(reviewing.evidence_file), name=f"{name}_evidence_file"),
+        ]
+        return [*own, *super().get_urls()]
+
+    def _look(self, show: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        """A page about a version that changes nothing, for who may look at it."""
+
+        def looked(request: HttpRequest, object_id: str, **more: Any) -> HttpResponse:
+            return show(request, self._row(request, object_id), **more)
+
+        return cast(Callable[..., HttpResponse], require_safe(self.admin_site.admin_view(looked)))

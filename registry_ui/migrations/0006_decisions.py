@@ -32,7 +32,7 @@ def ask_for_what_waits(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('registry_ui', '0004_mirror'),
+        ('registry_ui', '0005_review'),
         ('auth', '0012_alter_user_first_name_max_length'),
         ('predictions', '0002_canary_history_and_permissions'),
     ]

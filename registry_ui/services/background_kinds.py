@@ -4,8 +4,10 @@ from typing import Any
 
 from registry_ui.models import BackgroundTask
 from registry_ui.services.background import Progress, Work
+from registry_ui.services.flips import flips_compute
 from registry_ui.services.mirroring import outbox_mirror
 from registry_ui.services.syncing import registry_sync
+from registry_ui.services.thresholds import threshold_candidate
 
 
 def _sync(task: BackgroundTask, progress: Progress) -> dict[str, Any]:
@@ -14,4 +16,8 @@ def _sync(task: BackgroundTask, progress: Progress) -> dict[str, Any]:
     return {"imported": synced.imported, "mirrored": outbox_mirror(model=task.model)}
 
 
-KINDS: dict[str, Work] = {BackgroundTask.Kind.SYNC: _sync}
+KINDS: dict[str, Work] = {
+    BackgroundTask.Kind.SYNC: _sync,
+    BackgroundTask.Kind.FLIPS: flips_compute,
+    BackgroundTask.Kind.THRESHOLD: threshold_candidate,
+}

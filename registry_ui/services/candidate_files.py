@@ -39,8 +39,20 @@ class Recommendation(BaseModel):
 
 
 @dataclass(frozen=True)
+class HeldOut:
+    """What the evaluation left for a closer look: the scores, the rows where they are at hand, and curves of both."""
+
+    scores: bytes
+    rows: bytes | None
+    curves: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Candidate:
-    """A proven candidate: the hash is that of the bytes, and its golden samples got their recorded answers."""
+    """A proven candidate: the hash is that of the bytes, and its golden samples got their recorded answers.
+
+    `held_out` is None for one that was trained elsewhere: the tracking server has no scores of single rows.
+    """
 
     model: str
     manifest: bytes
@@ -51,6 +63,7 @@ class Candidate:
     recommendation: Recommendation
     recommendation_text: dict[str, Any]
     spec: dict[str, Any]
+    held_out: HeldOut | None
 
 
 def candidate_read(*, model: str, root: Path) -> Candidate:
@@ -78,6 +91,7 @@ def candidate_read(*, model: str, root: Path) -> Candidate:
         recommendation=typed,
         recommendation_text=recommendation,
         spec=dict(bundle.manifest["spec"]),
+        held_out=_held_out(bundle, root, artifacts),
     )
 
 
@@ -90,6 +104,29 @@ def _require_agreement(model: str, bundle: "ModelBundle", report: dict[str, Any]
             advice="Run the pipeline again.",
             details={"model": bundle.model, "bundle_hash": bundle.hash, "reported": report.get("bundle_hash")},
         )
+
+
+def _held_out(bundle: "ModelBundle", root: Path, artifacts: Artifacts) -> HeldOut | None:
+    """Scores and rows of one evaluation. Rows of another one are refused: they would explain the wrong answers."""
+    scores, rows = root / artifacts.scores, root / artifacts.held_out_rows
+    if not scores.exists():
+        return None
+    # No web process imports a candidate, and none should pay for these.
+    from ml_pipeline.learning.comparison import compared_curves  # noqa: PLC0415
+    from ml_pipeline.rows import read_labelled  # noqa: PLC0415
+    from ml_pipeline.scores import read_scores  # noqa: PLC0415
+    from ml_pipeline.spec import Decision  # noqa: PLC0415
+
+    answered = read_scores(scores)
+    if rows.exists() and read_labelled(rows, fields=bundle.inputs).ids != answered.ids:
+        raise InvalidBundle(f"The held-out rows of {bundle.model} are not those of its scores.", advice="Run it again.")
+    curves = compared_curves(
+        answered,
+        labels=bundle.labels,
+        decision=Decision.model_validate(bundle.manifest["spec"]["decision"]),
+        threshold=bundle.threshold,
+    )
+    return HeldOut(scores.read_bytes(), rows.read_bytes() if rows.exists() else None, curves)
 
 
 def _json(path: Path) -> dict[str, Any]:

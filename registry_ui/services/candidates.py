@@ -19,6 +19,8 @@ from registry_ui.services.audit import Event, audit_append
 from registry_ui.services.candidate_files import Candidate, candidate_read
 from registry_ui.services.decisions import decision_event, decision_record, version_turn_down
 from registry_ui.services.deployments import champion_swap, deployment_ensure, deployment_lock
+from registry_ui.services.evidence_store import ROWS, evidence_keep
+from registry_ui.services.flips import flips_prepare
 from registry_ui.services.origin import origin
 from registry_ui.services.outbox import mirror_request
 from registry_ui.services.policy import Refusal, Ruling, policy_rule
@@ -62,13 +64,14 @@ def candidate_import(
     """
     candidate = candidate_read(model=model, root=root)
     store_bundle(candidate.manifest, candidate.fitted)
+    kept = _keep(candidate)
     deployment_ensure(model=model)
     with transaction.atomic():
         deployment = deployment_lock(model=model)
         if not elsewhere and not _is_current(candidate, deployment):
             raise _stale(candidate, deployment)
-        version, created = _version(candidate, deployment, published, actor, run)
         asker = run.requested_by if run else actor.name
+        version, created = _version(candidate, deployment, published, kept, asker, run)
         if created:
             approval_open(version=version, requested_by=asker)
         ruling = policy_rule(
@@ -80,6 +83,8 @@ def candidate_import(
         mirror_request(model=model, cause=f"imported {version}")
         if run is not None:
             run_succeed(claim=run, version=version)
+        if version.status == ModelVersion.Status.WAITING:
+            flips_prepare(version=version)
         imported = _import_event(version, created, actor, run, refusal)
         audit_append(events=[imported, *([decision_event(decision)] if decision else [])])
     return Imported(version, created, decision)
@@ -101,8 +106,24 @@ def _stale(candidate: Candidate, deployment: Deployment) -> StaleRecommendation:
     )
 
 
+def _keep(candidate: Candidate) -> dict[str, Any]:
+    """What the review page needs of the evaluation, kept by its hash, as columns of the version."""
+    kept: dict[str, Any] = {"bundle_bytes": len(candidate.manifest) + len(candidate.fitted)}
+    if candidate.held_out is not None:
+        kept["curves"] = candidate.held_out.curves
+        kept["scores_hash"] = evidence_keep(candidate.held_out.scores, suffix=ROWS)
+        if candidate.held_out.rows is not None:
+            kept["rows_hash"] = evidence_keep(candidate.held_out.rows, suffix=ROWS)
+    return kept
+
+
 def _version(
-    candidate: Candidate, deployment: Deployment, published: Published | None, actor: Actor, run: RunClaim | None
+    candidate: Candidate,
+    deployment: Deployment,
+    published: Published | None,
+    kept: dict[str, Any],
+    requested_by: str,
+    run: RunClaim | None,
 ) -> tuple[ModelVersion, bool]:
     """The version of this triple, with what was learned of it now; a new one takes the server's number where free.
 
@@ -118,7 +139,7 @@ def _version(
             "parameters": dict(published.lineage.parameters),
             "tags": dict(published.lineage.tags),
         }
-    learned = place | {"recommendation": candidate.recommendation_text, "report": candidate.report}
+    learned = place | kept | {"recommendation": candidate.recommendation_text, "report": candidate.report}
     triple = {"model": candidate.model, "bundle_hash": candidate.bundle_hash, "data_hash": candidate.data_hash}
     version = ModelVersion.objects.filter(**triple).first()
     if version is not None:
@@ -135,7 +156,7 @@ def _version(
         metrics=candidate.report["metrics"],
         lineage=origin(candidate, published.lineage if published else TrackedLineage(), run),
         spec=candidate.spec,
-        requested_by=run.requested_by if run else actor.name,
+        requested_by=requested_by,
     )
     return created, True
 

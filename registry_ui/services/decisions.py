@@ -16,6 +16,7 @@ from registry_ui.services.access import APPROVE, REQUEST, ROLL_BACK, Actor
 from registry_ui.services.approvals import approval_decide, approval_open
 from registry_ui.services.audit import Event, audit_append
 from registry_ui.services.deployments import champion_swap, generation_check
+from registry_ui.services.evidence import evidence_freeze
 from registry_ui.services.outbox import mirror_request
 from registry_ui.services.preconditions import (
     NOTHING,
@@ -231,6 +232,7 @@ def decision_record(
             "bundle_hash": version.bundle_hash,
             "data_hash": version.data_hash,
             "recommendation": version.recommendation,
+            "frozen_sha256": evidence_freeze(version, generation=before),
             **(evidence or {}),
         },
     )
@@ -250,6 +252,7 @@ def decision_event(decision: Decision) -> Event:
             "reason": decision.reason,
             "generation": [decision.generation_before, decision.generation_after],
             "evidence_sha256": sha256_hex(canonical_json(decision.evidence)),
+            "frozen_sha256": decision.evidence["frozen_sha256"],
         },
     )
 

@@ -18,6 +18,7 @@ def origin(candidate: Candidate, told: TrackedLineage, run: RunClaim | None) -> 
         "pipeline_run": str(run.run_id) if run else None,
         **_told(told),
         **({"started_by": f"{run.trigger} by {run.requested_by}"} if run else {}),
+        **({"derived_from": candidate.report["derived_from"]} if "derived_from" in candidate.report else {}),
     }
 
 

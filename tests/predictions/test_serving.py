@@ -176,7 +176,7 @@ def test_storing_a_bundle_twice_changes_nothing(process: ServingProcess) -> None
 
 def test_a_web_process_imports_nothing_of_the_training_side(tmp_path: Path) -> None:
     """pandas is not among these: scikit-learn imports it where it is installed, which a serving image has not."""
-    foreign = ("mlflow", "dvc", "optuna", "evidently", "dagshub", "pymongo")
+    foreign = ("mlflow", "dvc", "optuna", "evidently", "dagshub", "pymongo", "ruamel")
     code = f"import sys, codesoft.wsgi; print([name for name in {foreign} if name in sys.modules])"
     environment = {"PATH": "/usr/bin:/bin", "VAR_DIR": str(tmp_path), "HOME": str(tmp_path), "LOG_LEVEL": "ERROR"}
     done = subprocess.run(

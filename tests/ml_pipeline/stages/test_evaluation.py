@@ -131,6 +131,16 @@ def test_the_champion_is_scored_on_the_same_rows() -> None:
     assert (shown["version"], shown["bundle_hash"]) == (3, champion["bundle_hash"])
     assert shown["rows"] == {"compared": len(scores.ids), "refused": 0}
     assert shown["candidate_metrics"] == report["metrics"]
+    assert set(shown["differences"]) == set(METRICS)
+    for name, paired in shown["differences"].items():
+        assert paired["difference"] == pytest.approx(paired["candidate"] - paired["champion"]), name
+        assert paired["low"] <= paired["difference"] <= paired["high"], name
+    north = shown["slices"]["team"]["north"]
+    assert north["rows"] == report["slices"]["team"]["north"]["rows"]
+    assert north["differences"]["accuracy"]["candidate"] == pytest.approx(
+        report["slices"]["team"]["north"]["metrics"]["accuracy"]["value"]
+    )
+    assert set(north["champion"]) == {"false_positive_rate", "false_negative_rate"}
     assert shown["metrics"]["accuracy"]["value"] == np.mean(scores.champion.decisions == scores.champion.labels)
 
 

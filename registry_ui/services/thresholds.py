@@ -1,0 +1,187 @@
+"""Another threshold over the same model file is another candidate: made by a worker, judged, and decided like any."""
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from django.db import transaction
+
+from ml_pipeline.baseline import Champion
+from ml_pipeline.canonical import readable_json, write_bytes
+from ml_pipeline.errors import RunFailed
+from ml_pipeline.paths import Artifacts
+from predictions.bundle_store import read_bundle
+from registry_ui.errors import InvalidThreshold, WrongState
+from registry_ui.models import BackgroundTask, ModelVersion
+from registry_ui.selectors import champion_get, version_get
+from registry_ui.services.access import REQUEST, Actor
+from registry_ui.services.audit import Event, audit_append
+from registry_ui.services.background import Progress, task_request
+from registry_ui.services.candidates import Imported, Published, candidate_import
+from registry_ui.services.decisions import reason_checked
+from registry_ui.services.evidence_store import ROWS, evidence_fetch
+
+if TYPE_CHECKING:
+    from ml_pipeline.judgement import Judgement
+
+_STEPS = 4
+_log = structlog.get_logger(__name__)
+
+
+def threshold_propose(*, model: str, number: int, threshold: float, reason: str, actor: Actor) -> BackgroundTask:
+    """Ask for a candidate that decides at `threshold` with the model of version `number`."""
+    actor.require(REQUEST, model)
+    version = version_get(model=model, number=number)
+    _require_possible(version, threshold)
+    asked = {"version": number, "threshold": threshold, "reason": reason_checked(reason)}
+    with transaction.atomic():
+        task = task_request(
+            kind=BackgroundTask.Kind.THRESHOLD,
+            subject=f"{version} at {threshold:g}",
+            model=model,
+            actor=actor,
+            asked=asked,
+        )
+        event = Event(actor.name, "threshold.propose", str(version), model, {**asked, "task": str(task.pk)})
+        audit_append(events=[event])
+    return task
+
+
+def threshold_candidate(task: BackgroundTask, progress: Progress) -> dict[str, Any]:
+    """The task's work: change the bundle, judge it on the kept held-out rows, import it, publish it.
+
+    Imported first: a sync that finds it on the tracking server would name itself as who asked for it.
+    """
+    version = version_get(model=task.model, number=task.asked["version"])
+    _require_possible(version, task.asked["threshold"])
+    from ml_pipeline.running.workspace import prepare_workspace  # noqa: PLC0415
+
+    with TemporaryDirectory() as folder:
+        root = Path(folder) / "workspace"
+        prepare_workspace(root, lock_entries=None)
+        progress.tell(0, _STEPS, "judging it on the held-out rows")
+        _write(version, task, root)
+        progress.tell(1, _STEPS, "importing it")
+        imported = _imported(task, root, None)
+        published = _published(task, root, progress)
+        if published is not None:
+            progress.tell(3, _STEPS, "noting where it stands")
+            _imported(task, root, published)
+    return {"version": imported.version.number, "created": imported.created, "tracked": published is not None}
+
+
+def _require_possible(version: ModelVersion, threshold: float) -> None:
+    own = version.report.get("threshold")
+    if own is None:
+        raise WrongState(f"{version} has no threshold: only a model of two labels has one.")
+    if not version.rows_hash:
+        raise WrongState(
+            f"The held-out rows of {version} are not kept here, so that another threshold cannot be judged.",
+            advice="Train it here.",
+        )
+    if not 0 < threshold < 1 or threshold == own:
+        raise InvalidThreshold(
+            f"{threshold:g} is not a new threshold.",
+            advice=f"Name one between 0 and 1 that is not {own:g}, the version's own.",
+            details={"field": "threshold", "threshold": own},
+        )
+
+
+def _write(version: ModelVersion, task: BackgroundTask, root: Path) -> None:
+    """Under `root` what a run of the pipeline would have left, with the same functions that the pipeline calls."""
+    from ml_pipeline.bundle.files import write_bundle  # noqa: PLC0415
+    from ml_pipeline.bundle.writing import record_metrics, with_threshold  # noqa: PLC0415
+    from ml_pipeline.scores import write_scores  # noqa: PLC0415
+
+    files, live = Artifacts(version.model), champion_get(model=version.model)
+    manifest, fitted = read_bundle(version.bundle_hash)
+    manifest = with_threshold(manifest, fitted, task.asked["threshold"])
+    write_bytes(root / files.held_out_rows, evidence_fetch(version.rows_hash, suffix=ROWS))
+    judged = _judged(manifest, fitted, root / files.held_out_rows, live)
+    bundle_hash = write_bundle(root / files.bundle, record_metrics(manifest, judged.values), fitted)
+    report = _report(version, task, judged, live) | {"bundle_hash": bundle_hash}
+    write_scores(root / files.scores, judged.scores)
+    write_bytes(root / files.metrics, readable_json(judged.values))
+    write_bytes(root / files.report, readable_json(report))
+    write_bytes(root / files.recommendation, readable_json(_recommendation(version, report, judged, live)))
+
+
+def _judged(manifest: bytes, fitted: bytes, rows: Path, live: ModelVersion | None) -> "Judgement":
+    """The changed bundle on the kept rows, beside the champion of now."""
+    from ml_pipeline.bundle.model_bundle import ModelBundle  # noqa: PLC0415
+    from ml_pipeline.judgement import Yardstick, judge_held_out  # noqa: PLC0415
+    from ml_pipeline.rows import read_labelled  # noqa: PLC0415
+
+    bundle, champion = ModelBundle.from_bytes(manifest, fitted), None
+    if live is not None:
+        champion = ModelBundle.from_bytes(*read_bundle(live.bundle_hash), expected_hash=live.bundle_hash)
+    held_out = read_labelled(rows, fields={**bundle.inputs, **bundle.attributes})
+    return judge_held_out(bundle, held_out, yardstick=Yardstick.of_public(bundle.manifest["spec"]), champion=champion)
+
+
+def _report(
+    version: ModelVersion, task: BackgroundTask, judged: "Judgement", live: ModelVersion | None
+) -> dict[str, Any]:
+    """The version's report, with what another threshold changes. A backtest tunes its own: it says nothing here."""
+    who = live and {"version": live.number, "bundle_hash": live.bundle_hash, "verified": True}
+    return {
+        **version.report,
+        "threshold": task.asked["threshold"],
+        "metrics": judged.metrics,
+        "slices": judged.slices,
+        "champion": who and {**who, **(judged.champion or {})},
+        "backtest": None,
+        "derived_from": {
+            "version": version.number,
+            "bundle_hash": version.bundle_hash,
+            "threshold": version.report["threshold"],
+            "reason": task.asked["reason"],
+        },
+    }
+
+
+def _recommendation(
+    version: ModelVersion, report: dict[str, Any], judged: "Judgement", live: ModelVersion | None
+) -> dict[str, Any]:
+    from ml_pipeline.judgement import Yardstick  # noqa: PLC0415
+    from ml_pipeline.recommendation import recommendation  # noqa: PLC0415
+    from ml_pipeline.spec.sections import Promotion  # noqa: PLC0415
+
+    return recommendation(
+        report=report,
+        metrics=judged.values,
+        scores=judged.scores,
+        champion=Champion(live.number, live.bundle_hash, Path()) if live else None,
+        promotion=Promotion.model_validate(version.recommendation["promotion"]),
+        draws=Yardstick.of_public(version.spec).draws,
+    )
+
+
+def _published(task: BackgroundTask, root: Path, progress: Progress) -> Published | None:
+    """Where it stands on the tracking server; None where that cannot be reached: the candidate is no worse for it."""
+    from ml_pipeline.running.repro import Steps, publish  # noqa: PLC0415 - the serving image has no pipeline
+
+    answers: list[str] = []
+
+    def alive() -> bool:
+        progress.tell(2, _STEPS, "registering it on the tracking server")  # a slow server costs no lease
+        return False
+
+    trigger = f"threshold by {task.requested_by}"
+    steps = Steps(root, on_line=answers.append, should_stop=alive, trigger=trigger)
+    try:
+        publish([task.model], steps)
+        record = json.loads(next(line for line in reversed(answers) if line.startswith("{")))
+    except (RunFailed, StopIteration) as error:
+        _log.warning("threshold_not_published", task=str(task.pk), error=str(error))
+        return None
+    return Published(run_id=record["run_id"], version=record["version"], url=record.get("url") or "")
+
+
+def _imported(task: BackgroundTask, root: Path, published: Published | None) -> Imported:
+    """Its requester is who proposed it. It waits for a person, whatever the policy: a person chose the threshold."""
+    return candidate_import(
+        model=task.model, root=root, actor=Actor(task.requested_by), published=published, elsewhere=True
+    )
