@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Self
 
+import structlog
 from django.contrib.auth.models import Group, Permission, User
 from django.db.models import Q
 
@@ -19,6 +20,7 @@ _GROUP_PERMISSIONS = {
     REQUESTERS: ["request_run"],
 }
 _APPS_TO_LOOK_AT = ["registry_ui", "predictions"]
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,10 @@ class Actor:
     def may(self, permission: str) -> bool:
         return self.user is not None and self.user.has_perm(permission)
 
-    def require(self, permission: str) -> None:
-        """Raise PermissionRefused unless the actor holds `permission`."""
+    def require(self, permission: str, *, model: str = "") -> None:
+        """Raise PermissionRefused unless the actor holds `permission`; an attempt goes to the log, not to the chain."""
         if not self.may(permission):
+            _log.warning("permission_refused", actor=self.name, permission=permission, model=model)
             raise PermissionRefused(
                 f"{self.name} may not do this.",
                 advice="Ask an administrator for the permission.",

@@ -17,7 +17,7 @@ REASON_LENGTH = 2_000
 
 def version_approve(*, model: str, number: int, actor: Actor, reason: str, expected_generation: int) -> Decision:
     """Put a waiting version live."""
-    actor.require(APPROVE)
+    actor.require(APPROVE, model=model)
     reason = _given(reason)
     with transaction.atomic():
         generation_check(model=model, expected=expected_generation)
@@ -38,7 +38,7 @@ def version_approve(*, model: str, number: int, actor: Actor, reason: str, expec
 
 def version_reject(*, model: str, number: int, actor: Actor, reason: str, expected_generation: int) -> Decision:
     """Turn a waiting version down. What serves stays."""
-    actor.require(APPROVE)
+    actor.require(APPROVE, model=model)
     reason = _given(reason)
     with transaction.atomic():
         generation_check(model=model, expected=expected_generation)
@@ -61,7 +61,7 @@ def champion_roll_back(
     *, model: str, actor: Actor, reason: str, expected_generation: int, number: int | None = None
 ) -> Decision:
     """Let the previous champion serve again, or the former champion `number`."""
-    actor.require(ROLL_BACK)
+    actor.require(ROLL_BACK, model=model)
     reason = _given(reason)
     with transaction.atomic():
         generation_check(model=model, expected=expected_generation)
@@ -81,7 +81,7 @@ def champion_roll_back(
 
 def champion_retire(*, model: str, actor: Actor, reason: str, expected_generation: int) -> Decision:
     """Take the champion out of service and put nothing in its place: the API answers 503 from then on."""
-    actor.require(ROLL_BACK)
+    actor.require(ROLL_BACK, model=model)
     reason = _given(reason)
     with transaction.atomic():
         generation_check(model=model, expected=expected_generation)

@@ -18,7 +18,7 @@ _State = PipelineRun.State
 
 def run_request(*, model: str, actor: Actor, trigger: str = "manual") -> PipelineRun:
     """Queue a run; RunActive, with the id of the unfinished one, where the model has one."""
-    actor.require(REQUEST_RUN)
+    actor.require(REQUEST_RUN, model=model)
     deployment_get(model=model)
     try:
         with transaction.atomic():
@@ -33,7 +33,7 @@ def run_request(*, model: str, actor: Actor, trigger: str = "manual") -> Pipelin
 
 def run_cancel(*, model: str, run_id: UUID | str, actor: Actor) -> PipelineRun:
     """Cancel a queued or running run; its processes end within a heartbeat, and nothing of it is imported."""
-    actor.require(REQUEST_RUN)
+    actor.require(REQUEST_RUN, model=model)
     run = run_get(model=model, run_id=run_id)
     with transaction.atomic():
         cancelled = PipelineRun.objects.filter(pk=run.pk, state__in=[_State.QUEUED, _State.RUNNING]).update(
