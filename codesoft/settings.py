@@ -241,9 +241,9 @@ LOGGING = {
 
 
 def _menu(title: str, icon: str, page: str) -> dict[str, Any]:
-    """An entry of the admin's side bar; a list of rows is shown to those who may view them."""
+    """An entry of the admin's side bar; a page about rows is shown to those who may view them."""
     item: dict[str, Any] = {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{page}")}
-    if page.endswith("_changelist"):
+    if page != "index":
         app, model, _ = page.rsplit("_", 2)
         item["permission"] = lambda request: request.user.has_perm(f"{app}.view_{model}")
     return item
@@ -268,6 +268,7 @@ UNFOLD = {
                     _menu("Models", "deployed_code", "predictions_deployment_changelist"),
                     _menu("Versions", "difference", "registry_ui_modelversion_changelist"),
                     _menu("Pipeline runs", "conversion_path", "registry_ui_pipelinerun_changelist"),
+                    _menu("What served when", "history", "predictions_generation_served"),
                     _menu("Audit log", "policy", "registry_ui_auditentry_changelist"),
                     _menu("Mirror outbox", "outbox", "registry_ui_outboxentry_changelist"),
                 ],

@@ -1,11 +1,12 @@
 """Every read of the registry."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db.models import Count, QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 
 from ml_pipeline.errors import UnknownModel
 from predictions.models import Deployment, Generation
@@ -23,6 +24,21 @@ class ModelOverview:
     live: ModelVersion | None
     waiting: list[ModelVersion]
     last_run: PipelineRun | None
+
+
+@dataclass(frozen=True)
+class Served:
+    """What one model served at a moment: from its generation on (`until` excluded), because of its decision.
+
+    Before the first decision there is neither; after a retirement the generation names no version. `version_id` is the
+    key of the version's row.
+    """
+
+    model: str
+    until: datetime | None
+    generation: Generation | None = None
+    version_id: int | None = None
+    decision: Decision | None = None
 
 
 def deployment_get(*, model: str) -> Deployment:
@@ -102,6 +118,28 @@ def happened_since(*, model: str, generation: int) -> list[dict[str, Any]]:
         }
         for decision in missed.order_by("id")[:_MEANWHILE_LIMIT]
     ]
+
+
+def served_at(*, at: datetime, model: str | None = None) -> list[Served]:
+    """What each known model, or `model` alone, served at that moment. A generation's own moment belongs to it."""
+    known = [deployment_get(model=model)] if model is not None else Deployment.objects.order_by("model")
+    models = [deployment.model for deployment in known]
+    of_model = Generation.objects.filter(model=OuterRef("model"))
+    newest = of_model.filter(created_at__lte=at).order_by("-number").values("number")[:1]
+    next_one = of_model.filter(number__gt=OuterRef("number")).order_by("number").values("created_at")[:1]
+    made_by = Decision.objects.filter(
+        model=OuterRef("model"), generation_before=OuterRef("number") - 1, generation_after=OuterRef("number")
+    ).values("pk")[:1]
+    version = ModelVersion.objects.filter(model=OuterRef("model"), number=OuterRef("champion_version")).values("pk")
+    rows = Generation.objects.filter(model__in=models, number=Subquery(newest)).annotate(
+        until=Subquery(next_one), version_id=Subquery(version), decision_id=Subquery(made_by)
+    )
+    decisions = Decision.objects.defer("evidence").in_bulk([row.decision_id for row in rows if row.decision_id])
+    first = dict(Generation.objects.filter(model__in=models, number=1).values_list("model", "created_at"))
+    served = {
+        row.model: Served(row.model, row.until, row, row.version_id, decisions.get(row.decision_id)) for row in rows
+    }
+    return [served.get(name, Served(name, until=first.get(name))) for name in models]
 
 
 def active_run(*, model: str) -> PipelineRun | None:

@@ -1,13 +1,15 @@
 """`manage.py export_audit --format csv|json`: the audit log to standard output, whole or a part of it."""
 
 from argparse import ArgumentParser, ArgumentTypeError
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from predictions.errors import InvalidRequest
 from registry_ui.audit_export import FORMS, export_lines
 from registry_ui.models import AuditEntry
+from registry_ui.moments import moment_parse
 
 
 class Command(BaseCommand):
@@ -34,7 +36,6 @@ class Command(BaseCommand):
 
 def _moment(text: str) -> datetime:
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ArgumentTypeError(f"{text!r} is no moment such as 2026-03-03T14:00 or 2026-03-03T15:00+01:00") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return moment_parse(text, field="since")
+    except InvalidRequest as error:
+        raise ArgumentTypeError(str(error).replace("%", "%%")) from error
