@@ -36,6 +36,7 @@ STATUS: dict[type[CodesoftError], int] = {
     registry.RunFenced: 409,
     registry.TaskFenced: 409,
     registry.AuditBroken: 500,
+    registry.NotificationUndelivered: 503,
 }
 
 RETRY_AFTER_SECONDS = 5

@@ -221,10 +221,25 @@ CELERY_TASK_ROUTES = {"registry_ui.tasks.execute_run": {"queue": "runs"}}
 # Seconds. `expires` is shorter than the period, so that a worker that was away finds one task and not a queue of them.
 CELERY_BEAT_SCHEDULE = {
     name: {"task": f"registry_ui.tasks.{name}", "schedule": period, "options": {"expires": period * 0.8}}
-    for name, period in {"mirror_outbox": 5.0, "requeue_expired_leases": 15.0, "sync_registry": 300.0}.items()
+    for name, period in {
+        "mirror_outbox": 5.0,
+        "deliver_notifications": 5.0,
+        "requeue_expired_leases": 15.0,
+        "sync_registry": 300.0,
+    }.items()
 }
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+
+# Notifications: off unless a channel is named. Web processes write the messages, a worker sends them.
+PUBLIC_URL = env.str("PUBLIC_URL", "").rstrip("/")
+NOTIFY_EMAIL_TO = env.list("NOTIFY_EMAIL_TO", default=[])
+NOTIFY_WEBHOOK_URL = env.str("NOTIFY_WEBHOOK_URL", "")
+NOTIFY_WEBHOOK_SECRET = env.str("NOTIFY_WEBHOOK_SECRET", "")
+DEFAULT_FROM_EMAIL = env.str("NOTIFY_EMAIL_FROM", "") or "codesoft@localhost"
+EMAIL_TIMEOUT = 10  # seconds
+if EMAIL_IS_CONFIGURED := bool(env.str("EMAIL_URL", "")):
+    vars().update(env.email("EMAIL_URL"))
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("DJANGO_SECURE_COOKIES", PRODUCTION)
 SECURE_SSL_REDIRECT = env.bool("DJANGO_SECURE_SSL_REDIRECT", False)
@@ -271,6 +286,7 @@ UNFOLD = {
                     _menu("What served when", "history", "predictions_generation_served"),
                     _menu("Audit log", "policy", "registry_ui_auditentry_changelist"),
                     _menu("Mirror outbox", "outbox", "registry_ui_outboxentry_changelist"),
+                    _menu("Notifications", "notifications", "registry_ui_notification_changelist"),
                 ],
             },
             {

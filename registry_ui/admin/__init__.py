@@ -2,9 +2,9 @@
 
 from django.contrib import admin
 
-from registry_ui.admin import audit, deployments, history, outbox, runs, users, versions
+from registry_ui.admin import audit, deployments, history, notifications, outbox, runs, users, versions
 
 admin.site.index_title = "Overview"
 admin.site.index_template = "registry_ui/home.html"
 
-__all__ = ["audit", "deployments", "history", "outbox", "runs", "users", "versions"]
+__all__ = ["audit", "deployments", "history", "notifications", "outbox", "runs", "users", "versions"]

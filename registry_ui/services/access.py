@@ -12,6 +12,7 @@ from registry_ui.errors import PermissionRefused
 APPROVE = "registry_ui.approve_modelversion"
 ROLL_BACK = "registry_ui.rollback_modelversion"
 REQUEST_RUN = "registry_ui.request_run"
+TEST_NOTIFICATION = "registry_ui.test_notification"
 
 APPROVERS = "approvers"
 REQUESTERS = "requesters"

@@ -16,6 +16,7 @@ from registry_ui.services.audit import Event, audit_append
 from registry_ui.services.candidate_files import Candidate, candidate_read
 from registry_ui.services.decisions import decision_event, decision_record, version_turn_down
 from registry_ui.services.deployments import champion_swap, deployment_ensure, deployment_lock
+from registry_ui.services.notifications import approval_notify
 from registry_ui.services.outbox import mirror_request
 from registry_ui.services.policy import Ruling, policy_rule
 from registry_ui.services.run_state import RunClaim, run_succeed
@@ -68,6 +69,7 @@ def candidate_import(
             ruling = None
         decision = _apply(version, ruling, deployment.generation) if ruling else None
         mirror_request(model=model, cause=f"imported {version}")
+        approval_notify(version=version)
         if run is not None:
             run_succeed(claim=run, version=version)
         events = [_import_event(version, created, actor, run), *([decision_event(decision)] if decision else [])]

@@ -10,6 +10,7 @@ from registry_ui.selectors import champion_get, former_champions, previous_champ
 from registry_ui.services.access import APPROVE, ROLL_BACK, Actor
 from registry_ui.services.audit import Event, audit_append
 from registry_ui.services.deployments import champion_swap, generation_check
+from registry_ui.services.notifications import decision_notify
 from registry_ui.services.outbox import mirror_request
 
 REASON_LENGTH = 2_000
@@ -128,6 +129,7 @@ def decision_record(
         },
     )
     mirror_request(model=version.model, cause=str(decision))
+    decision_notify(decision=decision)
     return decision
 
 

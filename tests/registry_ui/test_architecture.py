@@ -8,7 +8,16 @@ ROOT = Path(__file__).resolve().parents[2]
 APPS = ("codesoft", "ml_pipeline", "predictions", "registry_ui")
 WRITES = {"create", "get_or_create", "update_or_create", "bulk_create", "bulk_update", "update", "delete", "save"}
 SERVED = {"Deployment", "Generation"}
-DECIDED = {"ModelVersion", "Decision", "AuditEntry", "AuditHead", "PipelineRun", "BackgroundTask", "OutboxEntry"}
+DECIDED = {
+    "ModelVersion",
+    "Decision",
+    "AuditEntry",
+    "AuditHead",
+    "PipelineRun",
+    "BackgroundTask",
+    "OutboxEntry",
+    "Notification",
+}
 
 
 def modules(*apps: str) -> Iterator[tuple[str, ast.Module]]:

@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-MODULES = ["test_audit.py", "test_audit_export.py", "test_decisions.py", "test_runs.py"]
+MODULES = [
+    "test_audit.py",
+    "test_audit_export.py",
+    "test_notifications.py",
+    "test_served.py",
+    "test_decisions.py",
+    "test_runs.py",
+]
 
 
 @pytest.mark.skipif("TEST_POSTGRES_URL" not in os.environ, reason="TEST_POSTGRES_URL is not set")
