@@ -54,6 +54,10 @@ class ModelVersion(models.Model):
             ("approve_modelversion", "Can approve and reject versions"),
             ("rollback_modelversion", "Can roll back and retire versions"),
         ]
+        indexes: ClassVar = [
+            models.Index(name="version_by_age", fields=["-created_at"]),
+            models.Index(name="version_by_status", fields=["status", "-created_at"]),
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(name="one_version_a_number", fields=["model", "number"]),
             models.UniqueConstraint(name="one_version_a_triple", fields=["model", "bundle_hash", "data_hash"]),
@@ -176,7 +180,11 @@ class PipelineRun(models.Model):
         ordering: ClassVar = ["-created_at"]
         default_permissions = ("view",)
         permissions: ClassVar = [("request_run", "Can request and cancel pipeline runs")]
-        indexes: ClassVar = [models.Index(name="run_by_state", fields=["state", "due_at"])]
+        indexes: ClassVar = [
+            models.Index(name="run_by_state", fields=["state", "due_at"]),
+            models.Index(name="run_by_age", fields=["-created_at"]),
+            models.Index(name="run_by_model", fields=["model", "-created_at"]),
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 name="one_active_run_a_model", fields=["model"], condition=Q(state__in=["queued", "running"])

@@ -1,12 +1,13 @@
 """Every read of the registry."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery
 
 from ml_pipeline.errors import UnknownModel
 from predictions.models import Deployment, Generation
@@ -14,15 +15,17 @@ from registry_ui.errors import UnknownRun, UnknownVersion
 from registry_ui.models import Decision, ModelVersion, OutboxEntry, PipelineRun
 
 _MEANWHILE_LIMIT = 10
+# Columns of a version that lists do not show: tens of kilobytes a row.
+LARGE_COLUMNS = ("report", "spec", "lineage")
 
 
 @dataclass(frozen=True)
 class ModelOverview:
-    """One model on the home page."""
+    """One model on the home page; `waiting` is how many of its versions wait for a decision."""
 
     deployment: Deployment
     live: ModelVersion | None
-    waiting: list[ModelVersion]
+    waiting: int
     last_run: PipelineRun | None
 
 
@@ -56,9 +59,9 @@ def version_get(*, model: str, number: int) -> ModelVersion:
 
 
 def versions_of(*, model: str) -> QuerySet[ModelVersion]:
-    """Newest first; UnknownModel where nothing of that name was ever declared or imported."""
+    """Newest first, without the large columns; UnknownModel where nothing of that name was declared or imported."""
     deployment_get(model=model)
-    return ModelVersion.objects.filter(model=model).order_by("-number")
+    return ModelVersion.objects.filter(model=model).order_by("-number").defer(*LARGE_COLUMNS)
 
 
 def run_get(*, model: str, run_id: str | UUID) -> PipelineRun:
@@ -70,19 +73,15 @@ def run_get(*, model: str, run_id: str | UUID) -> PipelineRun:
 
 def champion_get(*, model: str) -> ModelVersion | None:
     """The version that serves now; None before the first decision and after a retirement."""
-    deployment = Deployment.objects.filter(model=model).first()
-    if deployment is None or deployment.champion_version is None:
-        return None
-    return ModelVersion.objects.get(model=model, number=deployment.champion_version)
+    return ModelVersion.objects.filter(model=model, number__in=_champion_number(model)).first()
 
 
 def former_champions(*, model: str) -> list[ModelVersion]:
     """Versions that a roll back may name: every approved one that served and does not serve now, newest first."""
-    current = Deployment.objects.filter(model=model).values_list("champion_version", flat=True).first()
-    served = Generation.objects.filter(model=model, champion_version__isnull=False).exclude(champion_version=current)
-    numbers = served.values_list("champion_version", flat=True).distinct()
-    approved = ModelVersion.Status.APPROVED
-    return list(ModelVersion.objects.filter(model=model, number__in=numbers, status=approved).order_by("-number"))
+    served = Generation.objects.filter(model=model, champion_version__isnull=False).values("champion_version")
+    approved = ModelVersion.objects.filter(model=model, number__in=served, status=ModelVersion.Status.APPROVED)
+    former = approved.exclude(number__in=_champion_number(model))
+    return list(former.order_by("-number").defer(*LARGE_COLUMNS))
 
 
 def previous_champion(*, model: str) -> ModelVersion | None:
@@ -98,9 +97,15 @@ def previous_champion(*, model: str) -> ModelVersion | None:
             del stack[stack.index(number) + 1 :]
         else:
             stack = [other for other in stack if other != number] + [number]
-    current = Deployment.objects.filter(model=model).values_list("champion_version", flat=True).first()
+    current = _champion_number(model).first()
     before = [number for number in stack if number != current]
-    return ModelVersion.objects.get(model=model, number=before[-1]) if before else None
+    return ModelVersion.objects.defer(*LARGE_COLUMNS).get(model=model, number=before[-1]) if before else None
+
+
+def _champion_number(model: str) -> QuerySet[Deployment, int | None]:
+    """The number of the version that serves, also to ask for inside another query; no row where none does."""
+    live = Deployment.objects.filter(model=model, champion_version__isnull=False)
+    return live.values_list("champion_version", flat=True)
 
 
 def happened_since(*, model: str, generation: int) -> list[dict[str, Any]]:
@@ -160,18 +165,31 @@ def outbox_pending() -> int:
     return OutboxEntry.objects.filter(done_at__isnull=True).count()
 
 
-def models_overview() -> list[ModelOverview]:
-    """Every known model with what serves, what waits, and how its last run went."""
+def versions_waiting() -> QuerySet[ModelVersion]:
+    """Every version that waits for a decision, the longest first, without the large columns."""
+    waiting = ModelVersion.objects.filter(status=ModelVersion.Status.WAITING)
+    return waiting.order_by("created_at").defer(*LARGE_COLUMNS)
+
+
+def deployments_found(*, text: str) -> QuerySet[Deployment]:
+    """Models with `text` in their name: those with a waiting version first, then by name."""
+    waiting = ModelVersion.objects.filter(model=OuterRef("model"), status=ModelVersion.Status.WAITING)
+    found = Deployment.objects.filter(model__icontains=text) if text else Deployment.objects.all()
+    return found.order_by(Exists(waiting).desc(), "model")
+
+
+def models_overview(*, deployments: Sequence[Deployment]) -> list[ModelOverview]:
+    """What serves, what waits and how the last run went, for these models, in three queries whatever their number."""
+    names = [deployment.model for deployment in deployments]
+    versions = ModelVersion.objects.filter(model__in=names)
+    live = versions.filter(stage=ModelVersion.Stage.PRODUCTION).defer(*LARGE_COLUMNS)
+    waiting = versions.filter(status=ModelVersion.Status.WAITING).order_by().values_list("model")
+    last_run = PipelineRun.objects.filter(model=OuterRef("model")).order_by("-created_at").values("pk")[:1]
+    last_runs = Deployment.objects.filter(model__in=names).values_list(Subquery(last_run))
+    live_of = {version.model: version for version in live}
+    waiting_of = dict(waiting.annotate(Count("pk")))
+    run_of = {run.model: run for run in PipelineRun.objects.filter(pk__in=last_runs).defer("log", "error")}
     return [
-        ModelOverview(
-            deployment=deployment,
-            live=champion_get(model=deployment.model),
-            waiting=list(
-                ModelVersion.objects.filter(model=deployment.model, status=ModelVersion.Status.WAITING).order_by(
-                    "-number"
-                )[:5]
-            ),
-            last_run=PipelineRun.objects.filter(model=deployment.model).first(),
-        )
-        for deployment in Deployment.objects.order_by("model")
+        ModelOverview(one, live_of.get(one.model), waiting_of.get(one.model, 0), run_of.get(one.model))
+        for one in deployments
     ]

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from predictions.admin import ReadOnlyAdmin
 from registry_ui.audit_export import export_lines
 from registry_ui.models import AuditEntry, Decision
+from registry_ui.selectors import LARGE_COLUMNS
 
 _CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/x-ndjson"}
 
@@ -23,6 +24,7 @@ class AuditAdmin(ReadOnlyAdmin):
     list_display: ClassVar = ["sequence", "at", "actor", "action", "subject"]
     list_filter: ClassVar = ["action", "model", "at"]
     list_before_template = "registry_ui/audit_export.html"
+    list_defer: ClassVar = ["payload"]
     search_fields: ClassVar = ["actor", "subject", "payload"]
     fields: ClassVar = ["sequence", "at", "actor", "action", "model", "subject", "payload", "previous_hash", "hash"]
     actions: ClassVar[list[Any]] = []
@@ -53,5 +55,6 @@ class DecisionAdmin(ReadOnlyAdmin):
     list_display: ClassVar = ["created_at", "version", "action", "actor", "reason", "generation_after"]
     list_filter: ClassVar = ["model", "action", "created_at"]
     list_select_related: ClassVar = ["version"]
+    list_defer: ClassVar = ["evidence", *(f"version__{name}" for name in (*LARGE_COLUMNS, "recommendation"))]
     search_fields: ClassVar = ["actor", "reason"]
     actions: ClassVar[list[Any]] = []
