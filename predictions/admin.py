@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.urls import URLPattern
+from django.views.decorators.http import require_safe
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
@@ -22,11 +24,20 @@ class LightChangeList(ChangeList):  # type: ignore[misc]
 
 
 class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
-    """Rows that people read and programs write. `list_defer` names columns that the list does not show."""
+    """Rows that people read and programs write: a page of Django's is answered to GET alone.
+
+    `list_defer` names columns that the list does not show.
+    """
 
     show_full_result_count = False
     list_per_page = 50
     list_defer: ClassVar[Sequence[str]] = ()
+
+    def get_urls(self) -> list[URLPattern]:
+        urls: list[URLPattern] = super().get_urls()
+        for url in urls:
+            url.callback = require_safe(url.callback)
+        return urls
 
     def get_changelist(self, request: HttpRequest, **_: Any) -> type[LightChangeList]:
         return LightChangeList
