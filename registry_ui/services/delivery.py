@@ -117,6 +117,8 @@ def _send_webhook(row: Notification) -> None:
     except urllib.error.HTTPError as error:
         error.close()
         raise NotificationUndelivered(f"The webhook answered {error.code}.") from error
+    except urllib.error.URLError as error:
+        raise NotificationUndelivered(f"The webhook cannot be reached: {error.reason}.") from error
 
 
 def _slack_text(message: dict[str, Any]) -> str:
