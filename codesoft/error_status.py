@@ -43,6 +43,7 @@ STATUS: dict[type[CodesoftError], int] = {
     registry.InvalidThreshold: 400,
     registry.EvidenceBroken: 500,
     registry.AuditBroken: 500,
+    registry.NotificationUndelivered: 503,
 }
 
 RETRY_AFTER_SECONDS = 5

@@ -211,10 +211,25 @@ CELERY_TASK_ROUTES = {"registry_ui.tasks.execute_run": {"queue": "runs"}}
 # Seconds. `expires` is shorter than the period, so that a worker that was away finds one task and not a queue of them.
 CELERY_BEAT_SCHEDULE = {
     name: {"task": f"registry_ui.tasks.{name}", "schedule": period, "options": {"expires": period * 0.8}}
-    for name, period in {"mirror_outbox": 5.0, "requeue_expired_leases": 15.0, "sync_registry": 300.0}.items()
+    for name, period in {
+        "mirror_outbox": 5.0,
+        "deliver_notifications": 5.0,
+        "requeue_expired_leases": 15.0,
+        "sync_registry": 300.0,
+    }.items()
 }
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+
+# Notifications: off unless a channel is named. Web processes write the messages, a worker sends them.
+PUBLIC_URL = env.str("PUBLIC_URL", "").rstrip("/")
+NOTIFY_EMAIL_TO = env.list("NOTIFY_EMAIL_TO", default=[])
+NOTIFY_WEBHOOK_URL = env.str("NOTIFY_WEBHOOK_URL", "")
+NOTIFY_WEBHOOK_SECRET = env.str("NOTIFY_WEBHOOK_SECRET", "")
+DEFAULT_FROM_EMAIL = env.str("NOTIFY_EMAIL_FROM", "") or "codesoft@localhost"
+EMAIL_TIMEOUT = 10  # seconds
+if EMAIL_IS_CONFIGURED := bool(env.str("EMAIL_URL", "")):
+    vars().update(env.email("EMAIL_URL"))
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("DJANGO_SECURE_COOKIES", PRODUCTION)
 SECURE_SSL_REDIRECT = env.bool("DJANGO_SECURE_SSL_REDIRECT", False)
@@ -231,7 +246,7 @@ LOGGING = {
 
 
 def _menu(title: str, icon: str, page: str) -> dict[str, Any]:
-    """An entry of the admin's side bar; a list of rows is shown to those who may view them."""
+    """An entry of the admin's side bar; a page about rows is shown to those who may view them."""
     item: dict[str, Any] = {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{page}")}
     if page.endswith("_changelist"):
         item["permission"] = lambda request: _may_list(request, *page.rsplit("_", 2)[:2])
@@ -264,9 +279,11 @@ UNFOLD = {
                     _menu("Models", "deployed_code", "predictions_deployment_changelist"),
                     _menu("Versions", "difference", "registry_ui_modelversion_changelist"),
                     _menu("Pipeline runs", "conversion_path", "registry_ui_pipelinerun_changelist"),
+                    _menu("What served when", "history", "predictions_generation_served"),
                     _menu("Audit log", "policy", "registry_ui_auditentry_changelist"),
                     _menu("Foreign changes", "sync_problem", "registry_ui_foreignchange_changelist"),
                     _menu("Mirror outbox", "outbox", "registry_ui_outboxentry_changelist"),
+                    _menu("Notifications", "notifications", "registry_ui_notification_changelist"),
                 ],
             },
             {

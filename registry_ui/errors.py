@@ -116,3 +116,10 @@ class AuditBroken(CodesoftError):
     """The audit log is not the chain that was written. `details["sequence"]` is the first bad entry."""
 
     code = "audit_broken"
+
+
+class NotificationUndelivered(CodesoftError):
+    """A message could not be handed over; its row says why, and it is tried again."""
+
+    code = "notification_undelivered"
+    retryable = True

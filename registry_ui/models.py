@@ -70,6 +70,10 @@ class ModelVersion(models.Model):
         verbose_name = "version"
         ordering: ClassVar = ["model", "-number"]
         default_permissions = ("view",)
+        indexes: ClassVar = [
+            models.Index(name="version_by_age", fields=["-created_at"]),
+            models.Index(name="version_by_status", fields=["status", "-created_at"]),
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(name="one_version_a_number", fields=["model", "number"]),
             models.UniqueConstraint(name="one_version_a_triple", fields=["model", "bundle_hash", "data_hash"]),
@@ -265,7 +269,11 @@ class PipelineRun(models.Model):
         verbose_name = "pipeline run"
         ordering: ClassVar = ["-created_at"]
         default_permissions = ("view",)
-        indexes: ClassVar = [models.Index(name="run_by_state", fields=["state", "due_at"])]
+        indexes: ClassVar = [
+            models.Index(name="run_by_state", fields=["state", "due_at"]),
+            models.Index(name="run_by_age", fields=["-created_at"]),
+            models.Index(name="run_by_model", fields=["model", "-created_at"]),
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 name="one_active_run_a_model", fields=["model"], condition=Q(state__in=["queued", "running"])
@@ -473,3 +481,52 @@ class ForeignChange(models.Model):
         if self.kind == self.Kind.STAGE:
             return value or "not there"
         return f"version {value}" if value.isdecimal() else value or "no version"
+
+
+class Notification(models.Model):
+    """A message about an event for one channel, written in the transaction of what it tells and delivered by a worker.
+
+    `key` names the event: its second row for a channel is the first one. `message` is complete, as it was then.
+    """
+
+    class Event(models.TextChoices):
+        APPROVAL_REQUESTED = "approval_requested", "Approval requested"
+        DECIDED = "decided", "Decided"
+        TEST = "test", "Test"
+
+    class Channel(models.TextChoices):
+        EMAIL = "email", "E-mail"
+        WEBHOOK = "webhook", "Webhook"
+
+    key = models.CharField(max_length=100)
+    channel = models.CharField(max_length=10, choices=Channel)
+    event = models.CharField(max_length=20, choices=Event)
+    model = models.CharField(max_length=MODEL_LENGTH, blank=True)
+    message = models.JSONField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    attempts = models.PositiveIntegerField(default=0)
+    next_try_at = models.DateTimeField()
+    last_error = models.TextField(blank=True)
+    sent_at = models.DateTimeField(null=True)
+    given_up_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        default_permissions = ("view",)
+        permissions: ClassVar = [("test_notification", "Can send test notifications")]
+        indexes: ClassVar = [
+            models.Index(
+                name="notification_due",
+                fields=["next_try_at"],
+                condition=Q(sent_at__isnull=True, given_up_at__isnull=True),
+            ),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="one_message_an_event_and_channel", fields=["key", "channel"]),
+            models.CheckConstraint(
+                name="sent_or_given_up", condition=Q(sent_at__isnull=True) | Q(given_up_at__isnull=True)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_channel_display()}: {self.message['text']}"

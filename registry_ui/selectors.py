@@ -1,15 +1,16 @@
 """Every read of the registry."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import AnonymousUser, Group, User
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ValidationError
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from guardian.models import GroupObjectPermission, UserObjectPermission
 
 from ml_pipeline.errors import UnknownModel
@@ -34,15 +35,17 @@ _VIEW = "predictions.view_deployment"
 _GRANTED = "_granted_on_models"
 _Action = Decision.Action
 _PUTS_LIVE = (_Action.APPROVE, _Action.PROMOTE_CANARY, _Action.ROLL_BACK)
+# Columns of a version that lists do not show: tens of kilobytes a row.
+LARGE_COLUMNS = ("report", "spec", "lineage")
 
 
 @dataclass(frozen=True)
 class ModelOverview:
-    """One model on the home page."""
+    """One model on the home page; `waiting` is how many of its versions wait for a decision."""
 
     deployment: Deployment
     live: ModelVersion | None
-    waiting: list[ModelVersion]
+    waiting: int
     last_run: PipelineRun | None
 
 
@@ -57,14 +60,14 @@ def may_on_model(user: User, permission: str, model: str | None) -> bool:
     return bool(held) if permission == _VIEW else permission.partition(".")[2] in held
 
 
-def models_visible(user: User) -> QuerySet[Deployment]:
+def models_visible(user: User | AnonymousUser) -> QuerySet[Deployment]:
     """The models that a user may look at: all, or those on which the user or a group holds any permission."""
     if user.has_perm(_VIEW):
         return Deployment.objects.all()
     return Deployment.objects.filter(model__in=granted_on_models(user))
 
 
-def granted_on_models(user: User) -> Mapping[str, frozenset[str]]:
+def granted_on_models(user: User | AnonymousUser) -> Mapping[str, frozenset[str]]:
     """Model → what the user or a group holds on it alone; read once a user object, like Django's own permissions."""
     granted: Mapping[str, frozenset[str]] | None = user.__dict__.get(_GRANTED)
     if granted is None:
@@ -72,7 +75,7 @@ def granted_on_models(user: User) -> Mapping[str, frozenset[str]]:
     return granted
 
 
-def _read_grants(user: User) -> Mapping[str, frozenset[str]]:
+def _read_grants(user: User | AnonymousUser) -> Mapping[str, frozenset[str]]:
     if not user.is_active:
         return {}
     rows = {"content_type": ContentType.objects.get_for_model(Deployment)}
@@ -128,11 +131,30 @@ def _row_of(deployment: Deployment) -> dict[str, Any]:
     return {"object_pk": str(deployment.pk), "content_type": ContentType.objects.get_for_model(Deployment)}
 
 
+@dataclass(frozen=True)
+class Served:
+    """What one model served at a moment: from its generation on (`until` excluded), because of its decision.
+
+    Before the first decision there is neither; after a retirement the generation names no version. `version_id` is the
+    key of the version's row.
+    """
+
+    model: str
+    until: datetime | None
+    generation: Generation | None = None
+    version_id: int | None = None
+    decision: Decision | None = None
+
+
 def deployment_get(*, model: str) -> Deployment:
     deployment = Deployment.objects.filter(model=model).first()
     if deployment is None:
-        raise UnknownModel(f"There is no model {model!r}.", details={"model": model})
+        raise unknown_model(model)
     return deployment
+
+
+def unknown_model(model: str) -> UnknownModel:
+    return UnknownModel(f"There is no model {model!r}.", details={"model": model})
 
 
 def version_get(*, model: str, number: int) -> ModelVersion:
@@ -143,9 +165,9 @@ def version_get(*, model: str, number: int) -> ModelVersion:
 
 
 def versions_of(*, model: str) -> QuerySet[ModelVersion]:
-    """Newest first; UnknownModel where nothing of that name was ever declared or imported."""
+    """Newest first, without the large columns; UnknownModel where nothing of that name was declared or imported."""
     deployment_get(model=model)
-    return ModelVersion.objects.filter(model=model).order_by("-number")
+    return ModelVersion.objects.filter(model=model).order_by("-number").defer(*LARGE_COLUMNS)
 
 
 def run_get(*, model: str, run_id: str | UUID) -> PipelineRun:
@@ -214,9 +236,15 @@ def previous_champion(*, model: str) -> ModelVersion | None:
             del stack[stack.index(number) + 1 :]
         else:
             stack = [other for other in stack if other != number] + [number]
-    current = Deployment.objects.filter(model=model).values_list("champion_version", flat=True).first()
+    current = _champion_number(model).first()
     before = [number for number in stack if number != current]
-    return ModelVersion.objects.get(model=model, number=before[-1]) if before else None
+    return ModelVersion.objects.defer(*LARGE_COLUMNS).get(model=model, number=before[-1]) if before else None
+
+
+def _champion_number(model: str) -> QuerySet[Deployment, int | None]:
+    """The number of the version that serves, also to ask for inside another query; no row where none does."""
+    live = Deployment.objects.filter(model=model, champion_version__isnull=False)
+    return live.values_list("champion_version", flat=True)
 
 
 def happened_since(*, model: str, generation: int) -> list[dict[str, Any]]:
@@ -267,6 +295,30 @@ def trouble_of(*, version: ModelVersion) -> Decision | None:
     return None if since.exists() else trouble
 
 
+def served_at(*, at: datetime, among: QuerySet[Deployment] | None = None, model: str | None = None) -> list[Served]:
+    """What each model (of `among`), or `model` alone, served at that moment. A generation's own moment belongs to it."""
+    known = Deployment.objects.all() if among is None else among
+    models = [one.model for one in known.order_by("model") if model in (None, one.model)]
+    if model is not None and not models:
+        raise unknown_model(model)
+    of_model = Generation.objects.filter(model=OuterRef("model"))
+    newest = of_model.filter(created_at__lte=at).order_by("-number").values("number")[:1]
+    next_one = of_model.filter(number__gt=OuterRef("number")).order_by("number").values("created_at")[:1]
+    made_by = Decision.objects.filter(
+        model=OuterRef("model"), generation_before=OuterRef("number") - 1, generation_after=OuterRef("number")
+    ).values("pk")[:1]
+    version = ModelVersion.objects.filter(model=OuterRef("model"), number=OuterRef("champion_version")).values("pk")
+    rows = Generation.objects.filter(model__in=models, number=Subquery(newest)).annotate(
+        until=Subquery(next_one), version_id=Subquery(version), decision_id=Subquery(made_by)
+    )
+    decisions = Decision.objects.defer("evidence").in_bulk([row.decision_id for row in rows if row.decision_id])
+    first = dict(Generation.objects.filter(model__in=models, number=1).values_list("model", "created_at"))
+    served = {
+        row.model: Served(row.model, row.until, row, row.version_id, decisions.get(row.decision_id)) for row in rows
+    }
+    return [served.get(name, Served(name, until=first.get(name))) for name in models]
+
+
 def active_run(*, model: str) -> PipelineRun | None:
     states = [PipelineRun.State.QUEUED, PipelineRun.State.RUNNING]
     return PipelineRun.objects.filter(model=model, state__in=states).first()
@@ -285,20 +337,33 @@ def outbox_pending() -> int:
     return OutboxEntry.objects.filter(done_at__isnull=True).count()
 
 
-def models_overview() -> list[ModelOverview]:
-    """Every known model with what serves, what waits, and how its last run went."""
+def versions_waiting(*, among: QuerySet[Deployment]) -> QuerySet[ModelVersion]:
+    """Every version of these models that waits for a decision, the longest first, without the large columns."""
+    waiting = ModelVersion.objects.filter(status=ModelVersion.Status.WAITING, model__in=among.values("model"))
+    return waiting.order_by("created_at").defer(*LARGE_COLUMNS)
+
+
+def deployments_found(*, among: QuerySet[Deployment], text: str) -> QuerySet[Deployment]:
+    """Those with `text` in their name: those with a waiting version first, then by name."""
+    waiting = ModelVersion.objects.filter(model=OuterRef("model"), status=ModelVersion.Status.WAITING)
+    found = among.filter(model__icontains=text) if text else among
+    return found.order_by(Exists(waiting).desc(), "model")
+
+
+def models_overview(*, deployments: Sequence[Deployment]) -> list[ModelOverview]:
+    """What serves, what waits and how the last run went, for these models, in three queries whatever their number."""
+    names = [deployment.model for deployment in deployments]
+    versions = ModelVersion.objects.filter(model__in=names)
+    live = versions.filter(stage=ModelVersion.Stage.PRODUCTION).defer(*LARGE_COLUMNS)
+    waiting = versions.filter(status=ModelVersion.Status.WAITING).order_by().values_list("model")
+    last_run = PipelineRun.objects.filter(model=OuterRef("model")).order_by("-created_at").values("pk")[:1]
+    last_runs = Deployment.objects.filter(model__in=names).values_list(Subquery(last_run))
+    live_of = {version.model: version for version in live}
+    waiting_of = dict(waiting.annotate(Count("pk")))
+    run_of = {run.model: run for run in PipelineRun.objects.filter(pk__in=last_runs).defer("log", "error")}
     return [
-        ModelOverview(
-            deployment=deployment,
-            live=champion_get(model=deployment.model),
-            waiting=list(
-                ModelVersion.objects.filter(model=deployment.model, status=ModelVersion.Status.WAITING).order_by(
-                    "-number"
-                )[:5]
-            ),
-            last_run=PipelineRun.objects.filter(model=deployment.model).first(),
-        )
-        for deployment in Deployment.objects.order_by("model")
+        ModelOverview(one, live_of.get(one.model), waiting_of.get(one.model, 0), run_of.get(one.model))
+        for one in deployments
     ]
 
 

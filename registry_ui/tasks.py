@@ -6,7 +6,7 @@ from uuid import UUID
 from celery import shared_task
 
 from ml_pipeline.errors import TrackingUnavailable
-from registry_ui.services import background, execution, mirroring, runs, syncing
+from registry_ui.services import background, delivery, execution, mirroring, runs, syncing
 from registry_ui.services.background_kinds import KINDS
 
 
@@ -30,6 +30,11 @@ def requeue_expired_leases() -> None:
 @shared_task
 def mirror_outbox() -> None:
     mirroring.outbox_mirror()
+
+
+@shared_task(soft_time_limit=120)
+def deliver_notifications() -> None:
+    delivery.notifications_deliver()
 
 
 @shared_task

@@ -1,23 +1,14 @@
 """Two versions of a model side by side: metrics, what differs in their declarations, hashes, decisions."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from registry_ui.models import ModelVersion
 from registry_ui.selectors import champion_get, versions_of
+from registry_ui.services.differences import spec_changes
 from registry_ui.services.model_card import metric_name
 
 _MOST_CHOICES = 200
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One key of the declarations whose values differ; None where a version lacks it."""
-
-    key: str
-    left: Any
-    right: Any
 
 
 def context(model: str, asked: Mapping[str, str]) -> dict[str, Any]:
@@ -30,11 +21,9 @@ def context(model: str, asked: Mapping[str, str]) -> dict[str, Any]:
     shown: dict[str, Any] = {"versions": versions, "left": left, "right": right, "live": live}
     if left is None or right is None:
         return shown
-    mine, theirs = _flat_spec(left), _flat_spec(right)
-    keys = [key for key in {**mine, **theirs} if mine.get(key) != theirs.get(key)]
     return shown | {
         "metrics": _metrics(left, right),
-        "differences": [Difference(key, mine.get(key), theirs.get(key)) for key in keys],
+        "differences": spec_changes(_declared(left), _declared(right)),
         "sides": [_facts(left), _facts(right)],
     }
 
@@ -49,18 +38,6 @@ def _facts(version: ModelVersion) -> dict[str, Any]:
     return {"version": version, "decisions": version.decisions.all()}
 
 
-def _flat_spec(version: ModelVersion) -> dict[str, Any]:
-    promotion = version.recommendation.get("promotion", {})
-    return dict(_flat({**version.spec, "promotion": promotion}, ""))
-
-
-def _flat(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """`{"a": {"b": 1}}` as `("a.b", 1)`; lists of plain values stay whole."""
-    if isinstance(value, Mapping) and value:
-        for key, inner in value.items():
-            yield from _flat(inner, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
-        for number, inner in enumerate(value):
-            yield from _flat(inner, f"{path}[{number}]")
-    else:
-        yield path, value
+def _declared(version: ModelVersion) -> dict[str, Any]:
+    """The declaration with the policy, which the bundle leaves out."""
+    return {**version.spec, "promotion": version.recommendation.get("promotion", {})}

@@ -1,31 +1,51 @@
-"""The admin's home: every model with what serves, what waits, and how its last run went."""
+"""The admin's home: what waits for a decision, and every model with what serves and how its last run went."""
 
 from typing import Any
 
+from django.core.paginator import Paginator
 from django.http import HttpRequest
 
 from registry_ui.admin.mirror import mirror_context
-from registry_ui.admin.review import metric_rows, verdict_badge
+from registry_ui.admin.review import verdict_badge
 from registry_ui.admin.runs import STATE_COLOURS
-from registry_ui.selectors import ModelOverview, models_overview
+from registry_ui.admin.summaries import key_metrics
+from registry_ui.selectors import (
+    ModelOverview,
+    deployments_found,
+    models_overview,
+    models_visible,
+    versions_waiting,
+)
 from registry_ui.services.access import REQUEST, VIEW, Actor
+
+_WAITING_SHOWN = 10
+_MODELS_A_PAGE = 25
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """unfold's DASHBOARD_CALLBACK. One sees the models that one may look at."""
-    actor = Actor.person(request.user)
-    overviews = [one for one in models_overview() if actor.may(VIEW, one.deployment.model)]
-    context["models"] = [_shown(one, actor) for one in overviews]
-    context.update(mirror_context(request, [one.deployment.model for one in overviews]))
-    return context
+    """unfold's DASHBOARD_CALLBACK. One sees the models that one may look at: those that wait first, 25 a page."""
+    actor, visible = Actor.person(request.user), models_visible(request.user)
+    search = request.GET.get("q", "").strip()
+    page = Paginator(deployments_found(among=visible, text=search), _MODELS_A_PAGE).get_page(request.GET.get("page"))
+    waiting = versions_waiting(among=visible)
+    shown = [_shown(overview, actor) for overview in models_overview(deployments=list(page))]
+    return context | {
+        "may_look": bool(shown) or actor.may(VIEW),
+        "search": search,
+        "page": page,
+        "models": shown,
+        "waiting": [(version, *verdict_badge(version)) for version in waiting[:_WAITING_SHOWN]],
+        "waiting_count": waiting.count(),
+        "may_request_run": any(model["may_request"] for model in shown),
+        **mirror_context(request, [deployment.model for deployment in page]),
+    }
 
 
 def _shown(overview: ModelOverview, actor: Actor) -> dict[str, Any]:
     run = overview.last_run
     return {
         "overview": overview,
-        "metrics": metric_rows(overview.live)[:2] if overview.live else [],
-        "waiting": [(version, *verdict_badge(version)) for version in overview.waiting],
+        "metrics": key_metrics(overview.live) if overview.live else [],
         "may_request": actor.may(REQUEST, overview.deployment.model),
         "run_colour": STATE_COLOURS[run.state] if run else "",
     }

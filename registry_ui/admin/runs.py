@@ -12,6 +12,7 @@ from ml_pipeline.running.progress import STAGES
 from predictions.models import Deployment
 from registry_ui.admin.pages import Action, PageAdmin, labelled
 from registry_ui.models import PipelineRun
+from registry_ui.selectors import LARGE_COLUMNS
 from registry_ui.services.access import REQUEST, Actor
 from registry_ui.services.runs import run_cancel
 
@@ -40,6 +41,12 @@ class RunAdmin(PageAdmin):
     ]
     list_filter: ClassVar = ["model", "state", "trigger"]
     list_select_related: ClassVar = ["version"]
+    list_defer: ClassVar = [
+        "log",
+        "error",
+        "stages",
+        *(f"version__{name}" for name in (*LARGE_COLUMNS, "recommendation")),
+    ]
     ordering: ClassVar = ["-created_at"]
 
     @admin.display(description="Run", ordering="model")

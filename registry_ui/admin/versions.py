@@ -12,16 +12,17 @@ from django.views.decorators.http import require_safe
 
 from registry_ui.admin import deciding, review, reviewing
 from registry_ui.admin.pages import Action, PageAdmin, labelled
+from registry_ui.admin.summaries import key_metrics
 from registry_ui.models import ModelVersion
-
-_KEY_METRICS = 2
+from registry_ui.selectors import LARGE_COLUMNS
 
 
 @admin.register(ModelVersion)
 class VersionAdmin(PageAdmin):
     page_template = "registry_ui/version.html"
-    list_display: ClassVar = ["name", "shown_status", "shown_stage", "verdict", "key_metrics", "created_at"]
+    list_display: ClassVar = ["name", "shown_status", "shown_stage", "verdict", "measured", "created_at"]
     list_filter: ClassVar = ["model", "status", "stage"]
+    list_defer: ClassVar = LARGE_COLUMNS
     search_fields: ClassVar = ["model", "=bundle_hash", "=data_hash", "=run_id"]
     ordering: ClassVar = ["-created_at"]
 
@@ -43,9 +44,8 @@ class VersionAdmin(PageAdmin):
         return review.verdict_badge(version)[0]
 
     @admin.display(description="Held-out metrics")
-    def key_metrics(self, version: ModelVersion) -> str:
-        rows = review.metric_rows(version)[:_KEY_METRICS]
-        return ", ".join(f"{row.name} {row.candidate.value:.4f}" for row in rows)
+    def measured(self, version: ModelVersion) -> str:
+        return ", ".join(f"{name} {value:.4f}" for name, value in key_metrics(version))
 
     def page_actions(self) -> dict[str, tuple[type[forms.Form], Action]]:
         return deciding.VERSION_ACTIONS | reviewing.ACTIONS

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from predictions.api.parsing import printable
 from predictions.errors import InvalidRequest
 from registry_ui.models import Decision, ModelVersion, PipelineRun
+from registry_ui.selectors import Served
 
 
 class DecisionRequest(BaseModel):
@@ -137,6 +138,39 @@ class VersionsShape(BaseModel):
     canary: int | None
     canary_share: float | None
     versions: list[VersionShape]
+
+
+class ServedShape(BaseModel):
+    """What served at a moment: a version from `since` on and before `until` (null: still), or nothing (null)."""
+
+    model: str
+    at: datetime
+    generation: int
+    version: int | None
+    bundle_hash: str | None
+    canary: int | None
+    canary_share: float | None
+    since: datetime | None
+    until: datetime | None
+    cause: str
+    decision: DecisionShape | None
+
+    @classmethod
+    def of(cls, served: Served, at: datetime) -> Self:
+        row = served.generation
+        return cls(
+            model=served.model,
+            at=at,
+            generation=row.number if row else 0,
+            version=row.champion_version if row else None,
+            bundle_hash=row.champion_bundle if row else None,
+            canary=row.canary_version if row else None,
+            canary_share=row.canary_share if row else None,
+            since=row.created_at if row else None,
+            until=served.until,
+            cause=row.cause if row else "",
+            decision=DecisionShape.of(served.decision) if served.decision else None,
+        )
 
 
 class StageShape(BaseModel):

@@ -3,7 +3,7 @@
 from django.urls import re_path
 
 from registry_ui.api.hooks import MlflowHookView
-from registry_ui.api.views import CancellationView, DecisionsView, RunsView, RunView, VersionsView
+from registry_ui.api.views import CancellationView, DecisionsView, RunsView, RunView, ServedView, VersionsView
 
 _MODEL = r"^models/(?P<model>[^/]+)"
 
@@ -11,6 +11,7 @@ urlpatterns = [
     re_path(r"^hooks/mlflow/?$", MlflowHookView.as_view(), name="api-mlflow-hook"),
     re_path(_MODEL + r"/versions/?$", VersionsView.as_view(), name="api-versions"),
     re_path(_MODEL + r"/versions/(?P<number>[0-9]{1,9})/decisions/?$", DecisionsView.as_view(), name="api-decisions"),
+    re_path(_MODEL + r"/served/?$", ServedView.as_view(), name="api-served"),
     re_path(_MODEL + r"/runs/?$", RunsView.as_view(), name="api-runs"),
     re_path(_MODEL + r"/runs/(?P<run>[0-9a-fA-F-]{1,36})/?$", RunView.as_view(), name="api-run"),
     re_path(

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from pydantic import BaseModel
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,11 +16,13 @@ from registry_ui.api.shapes import (
     DecisionShape,
     DecisionsShape,
     RunShape,
+    ServedShape,
     VersionShape,
     VersionsShape,
 )
 from registry_ui.models import Decision
-from registry_ui.selectors import deployment_get, run_get, version_get, versions_of
+from registry_ui.moments import past_moment_parse
+from registry_ui.selectors import deployment_get, run_get, served_at, version_get, versions_of
 from registry_ui.services.access import VIEW, Actor
 from registry_ui.services.canaries import canary_end, canary_promote, version_set_canary
 from registry_ui.services.decisions import (
@@ -36,7 +38,7 @@ from registry_ui.services.runs import run_cancel, run_request
 
 _NEWEST = 100
 _ERRORS = {
-    400: "The body is no such request.",
+    400: "No such request: `details` names what is wrong.",
     401: "No token, or one that is not valid.",
     403: "The caller may not do this: `permission_refused` names what is missing, `four_eyes` wants somebody else.",
     404: "No such model, version or run.",
@@ -121,6 +123,22 @@ class DecisionsView(ApiView):
             **_particulars(asked),
         )
         return _json(DecisionShape.of(decision), status=201)
+
+
+class ServedView(ApiView):
+    """`GET /api/v1/models/<model>/served?at=<moment>`"""
+
+    @extend_schema(
+        operation_id="get_served",
+        tags=["registry"],
+        parameters=[OpenApiParameter("at", OpenApiTypes.DATETIME, required=True, description="A past moment.")],
+        responses=_answers({200: ServedShape}, 400),
+    )
+    def get(self, request: Request, model: str) -> Response:
+        """What the model served at a moment, who decided that, and why. A version's first moment belongs to it."""
+        Actor.person(request.user).require(VIEW, model)
+        at = past_moment_parse(request.query_params.get("at", ""), field="at")
+        return _json(ServedShape.of(served_at(at=at, model=model)[0], at))
 
 
 class RunsView(ApiView):

@@ -18,6 +18,7 @@ REQUEST = "predictions.request_deployment"
 APPROVE = "predictions.approve_deployment"
 ROLL_BACK = "predictions.rollback_deployment"
 ADMINISTER = "predictions.administer_deployment"
+TEST_NOTIFICATION = "registry_ui.test_notification"
 
 APPROVERS = "approvers"
 REQUESTERS = "requesters"

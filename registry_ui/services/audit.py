@@ -1,13 +1,14 @@
 """The append-only, hash-chained audit log.
 
 A changed, lost or cut-off entry is found by `audit_verify`. Whoever rewrites every later hash and the head as well is
-found by a copy of the head's hash kept elsewhere: it stands in each log line of `audit_append`.
+found by an anchor: a sequence with its hash, kept elsewhere. `audit_append` logs one, and an export holds many.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import structlog
 from django.db import connection, transaction
@@ -51,22 +52,49 @@ def audit_append(*, events: Sequence[Event]) -> None:
     transaction.on_commit(lambda: _log.info("audit", sequence=sequence, head=last))
 
 
-def audit_verify() -> int:
-    """The number of entries, proven by order, links, hashes, columns, head. AuditBroken names the first bad one."""
-    sequence, last = 0, GENESIS
-    for entry in AuditEntry.objects.order_by("sequence").iterator(chunk_size=1_000):
-        sequence += 1
+def audit_verify(*, anchors: Mapping[int, str] = MappingProxyType({})) -> int:
+    """The number of entries, proven by order, links, hashes, columns, head; AuditBroken names the first bad one.
+
+    `anchors` (sequence → hash) were kept outside the database: they also find a chain that was forged as a whole.
+    Writers are not locked out: entries that come meanwhile are proven against the head that they moved.
+    """
+    proven, known = _Link(0, GENESIS), None
+    while True:
+        head = _head()
+        if head == known:
+            raise _broken(min(proven.sequence, head.sequence + 1), "is not what the chain's head says")
+        proven, known = _follow(proven, anchors), head
+        if proven.sequence < max(head.sequence, *anchors, 0):
+            raise _broken(proven.sequence + 1, "is missing")
+        if proven == head:
+            return proven.sequence
+
+
+class _Link(NamedTuple):
+    sequence: int
+    hash: str
+
+
+def _head() -> _Link:
+    head = AuditHead.objects.filter(pk=1).first()
+    return _Link(head.sequence, head.hash) if head else _Link(0, GENESIS)
+
+
+def _follow(proven: _Link, anchors: Mapping[int, str]) -> _Link:
+    """Prove every entry after `proven`, and give the last."""
+    entries = AuditEntry.objects.exclude(sequence__range=(1, proven.sequence)).order_by("sequence")
+    for entry in entries.iterator(chunk_size=1_000):
+        sequence = proven.sequence + 1
         if entry.sequence != sequence:
             raise _broken(sequence, "is missing")
-        if entry.previous_hash != last or entry.hash != sha256_hex((last + entry.payload).encode()):
+        if entry.previous_hash != proven.hash or entry.hash != sha256_hex((proven.hash + entry.payload).encode()):
             raise _broken(sequence, "does not have the hash of what it says")
         if not _columns_agree(entry):
             raise _broken(sequence, "says something else in its columns than in its sealed text")
-        last = entry.hash
-    head = AuditHead.objects.filter(pk=1).first()
-    if (head.sequence, head.hash) != (sequence, last) if head else sequence:
-        raise _broken(sequence + 1, "is missing: the chain's head knows of it")
-    return sequence
+        if anchors.get(sequence, entry.hash) != entry.hash:
+            raise _broken(sequence, "is not the one that was noted outside the database")
+        proven = _Link(sequence, entry.hash)
+    return proven
 
 
 def _entry(event: Event, sequence: int, previous_hash: str) -> AuditEntry:
@@ -88,12 +116,15 @@ def _entry(event: Event, sequence: int, previous_hash: str) -> AuditEntry:
 
 
 def _columns_agree(entry: AuditEntry) -> bool:
-    sealed = json.loads(entry.payload)
-    return (
-        sealed["sequence"] == entry.sequence
-        and sealed["at"] == entry.at.isoformat()
-        and all(sealed[name] == getattr(entry, name) for name in _COLUMNS)
-    )
+    try:
+        sealed = json.loads(entry.payload)
+        return bool(
+            sealed["sequence"] == entry.sequence
+            and sealed["at"] == entry.at.isoformat()
+            and all(sealed[name] == getattr(entry, name) for name in _COLUMNS)
+        )
+    except (ValueError, TypeError, KeyError):  # no text of ours, whatever its hash
+        return False
 
 
 def _broken(sequence: int, what: str) -> AuditBroken:

@@ -21,6 +21,7 @@ from registry_ui.services.decisions import decision_event, decision_record, vers
 from registry_ui.services.deployments import champion_swap, deployment_ensure, deployment_lock
 from registry_ui.services.evidence_store import ROWS, evidence_keep
 from registry_ui.services.flips import flips_prepare
+from registry_ui.services.notifications import approval_notify
 from registry_ui.services.origin import origin
 from registry_ui.services.outbox import mirror_request
 from registry_ui.services.policy import Refusal, Ruling, policy_rule
@@ -81,6 +82,7 @@ def candidate_import(
         refusal = ruling if isinstance(ruling, Refusal) else None
         approval_note(version=version, policy_says=refusal.reason if refusal else "")
         mirror_request(model=model, cause=f"imported {version}")
+        approval_notify(version=version)
         if run is not None:
             run_succeed(claim=run, version=version)
         if version.status == ModelVersion.Status.WAITING:

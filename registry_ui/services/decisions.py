@@ -17,6 +17,7 @@ from registry_ui.services.approvals import approval_decide, approval_open
 from registry_ui.services.audit import Event, audit_append
 from registry_ui.services.deployments import champion_swap, generation_check
 from registry_ui.services.evidence import evidence_freeze
+from registry_ui.services.notifications import decision_notify
 from registry_ui.services.outbox import mirror_request
 from registry_ui.services.preconditions import (
     NOTHING,
@@ -237,6 +238,7 @@ def decision_record(
         },
     )
     mirror_request(model=version.model, cause=str(decision))
+    decision_notify(decision=decision)
     return decision
 
 

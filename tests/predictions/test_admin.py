@@ -28,7 +28,7 @@ def test_nobody_can_add_change_or_delete_a_row(admin_client: Client, prediction:
     Observation.objects.create(kind="x", subject="y", message="z")
     assert admin_client.get(f"/admin/predictions/{table}/").status_code == 200
     assert admin_client.get(f"/admin/predictions/{table}/add/").status_code == 403
-    assert admin_client.post(f"/admin/predictions/prediction/{prediction.pk}/delete/").status_code == 403
+    assert admin_client.post(f"/admin/predictions/prediction/{prediction.pk}/delete/").status_code == 405
     assert (
-        admin_client.post(f"/admin/predictions/prediction/{prediction.pk}/change/", {"label": "x"}).status_code == 403
+        admin_client.post(f"/admin/predictions/prediction/{prediction.pk}/change/", {"label": "x"}).status_code == 405
     )

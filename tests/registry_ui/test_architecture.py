@@ -16,6 +16,7 @@ DECIDED = {
     "Decision",
     "ModelPolicy",
     "ModelVersion",
+    "Notification",
     "OutboxEntry",
     "PipelineRun",
 }

@@ -11,12 +11,15 @@ HERE = Path(__file__).parent
 MODULES = [
     "postgresql_alone.py",
     "test_audit.py",
+    "test_audit_export.py",
     "test_canaries.py",
     "test_decisions.py",
     "test_foreign_changes.py",
     "test_four_eyes.py",
+    "test_notifications.py",
     "test_permissions.py",
     "test_runs.py",
+    "test_served.py",
     "test_syncing.py",
 ]
 

@@ -17,7 +17,13 @@ from registry_ui.services.runs import run_request
 
 
 def test_what_is_sent_and_scheduled_is_a_task_of_ours() -> None:
-    registered = {task.name for task in (tasks.mirror_outbox, tasks.requeue_expired_leases, tasks.sync_registry)}
+    periodic = (
+        tasks.mirror_outbox,
+        tasks.deliver_notifications,
+        tasks.requeue_expired_leases,
+        tasks.sync_registry,
+    )
+    registered = {task.name for task in periodic}
 
     assert tasks.execute_run.name == EXECUTE_RUN
     assert tasks.execute_task.name == EXECUTE_TASK

@@ -1,0 +1,261 @@
+"""Every admin URL × role × method: no GET changes anything, and nobody does more than the tables here say."""
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from copy import copy
+from typing import Any
+from unittest.mock import patch
+from urllib.parse import urlencode
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth.models import Group, Permission, User
+from django.db import connection, transaction
+from django.db.models import Model
+from django.template.response import SimpleTemplateResponse
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
+from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
+from knox.models import AuthToken
+from pytest_django import Settings
+
+from predictions.models import Deployment, Generation, Observation, Prediction
+from registry_ui.models import AuditEntry, Decision, ModelVersion, Notification, OutboxEntry
+from registry_ui.services.access import APPROVERS, REQUESTERS, Actor
+from registry_ui.services.decisions import version_approve
+from registry_ui.services.runs import run_request
+from tests.registry_ui.conftest import Import, member
+
+pytestmark = pytest.mark.django_db
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+ROLES = ("anonymous", "staff", "viewer", "requester", "approver", "superuser")
+LOOKING = {"viewer", "requester", "approver", "superuser"}
+STAFF = LOOKING | {"staff"}
+REQUESTING, DECIDING, ADMINISTERING = {"requester", "superuser"}, {"approver", "superuser"}, {"superuser"}
+
+# Who may look at a model's stock pages (list, page of a row, history), and who may change rows there.
+LOOK_AT = {"predictions": LOOKING, "registry_ui": LOOKING}  # any other application: ADMINISTERING
+STOCK = ("changelist", "change", "history", "add", "delete")
+# Further pages to look at, and who may.
+PAGES = {
+    "index": STAFF,
+    "app_list": LOOKING,
+    "search": STAFF,
+    "jsi18n": STAFF,
+    "login": {"anonymous"},
+    "password_change": STAFF,
+    "password_change_done": STAFF,
+    "autocomplete": set(),
+    "view_on_site": set(),
+    "auth_user_password_change": ADMINISTERING,
+    "registry_ui_auditentry_export": LOOKING,
+    "predictions_generation_served": LOOKING,
+}
+# What a POST does, and who may do it.
+ACTIONS = {
+    "logout": set(),  # changes a session, none of the tables
+    "registry_ui_modelversion_approve": DECIDING,
+    "registry_ui_modelversion_reject": DECIDING,
+    "registry_ui_modelversion_roll_back": DECIDING,
+    "predictions_deployment_roll_back": DECIDING,
+    "predictions_deployment_retire": DECIDING,
+    "predictions_deployment_retrain": REQUESTING,
+    "registry_ui_pipelinerun_cancel": REQUESTING,
+    "registry_ui_notification_test": ADMINISTERING,
+}
+# What any of the actions may ask for; a form takes what it knows.
+FILLED = {"reason": "because", "expected_generation": 2, "confirm": "on", "number": 1}
+FORM, FILLED_BODY = "application/x-www-form-urlencoded", urlencode(FILLED)
+
+
+def admin_urls() -> dict[str, URLPattern]:
+    """Name → URL. Nameless are Django's redirects from a row to its page, and the catch-all that answers 404."""
+    site = next(one for one in get_resolver().url_patterns if getattr(one, "namespace", "") == "admin")
+    return {str(url.name): url for url in _leaves(site) if url.name}
+
+
+def _leaves(url: URLResolver | URLPattern) -> Iterator[URLPattern]:
+    if isinstance(url, URLPattern):
+        yield url
+    else:
+        for inner in url.url_patterns:
+            yield from _leaves(inner)
+
+
+def stock_pages() -> dict[str, type[Model]]:
+    return {
+        f"{table._meta.app_label}_{table._meta.model_name}_{page}": table
+        for table in admin.site._registry
+        for page in STOCK
+    }
+
+
+def may_look(name: str) -> set[str]:
+    if name in PAGES:
+        return PAGES[name]
+    table = stock_pages().get(name)
+    if table is None:
+        return set()
+    ours = table._meta.app_label in LOOK_AT
+    if ours and name.endswith(("_add", "_delete")):
+        return set()
+    return LOOK_AT.get(table._meta.app_label, ADMINISTERING)
+
+
+def may_change(name: str) -> set[str]:
+    if name in ACTIONS:
+        return ACTIONS[name]
+    table = stock_pages().get(name)
+    library = table is not None and table._meta.app_label not in LOOK_AT
+    return ADMINISTERING if library or name == "auth_user_password_change" else set()
+
+
+def test_every_admin_url_is_declared() -> None:
+    unknown = admin_urls().keys() - PAGES.keys() - ACTIONS.keys() - stock_pages().keys()
+    gone = (PAGES.keys() | ACTIONS.keys()) - admin_urls().keys()
+
+    assert not unknown, (
+        f"New admin URLs: {sorted(unknown)}. Say who may use them: in PAGES of this file where a GET shows something, "
+        "in ACTIONS where a POST does something (with a row in `rows` that it can be done to)."
+    )
+    assert not gone, f"Declared here, but no URL any more: {sorted(gone)}."
+
+
+@pytest.fixture
+def rows(import_one: Import, approver: Actor, requester: Actor) -> dict[str, Model]:
+    """A row of every kind; by the name of an action, the row on which it is possible."""
+    import_one()
+    import_one(flavour=2.0, verdict="promote")
+    version_approve(model="fruit", number=2, actor=approver, reason="better", expected_generation=1)
+    waiting = import_one(flavour=3.0, verdict="promote").version
+    import_one(model="wine", flavour=4.0)
+    run = run_request(model="wine", actor=requester)
+    now, fruit = timezone.now(), Deployment.objects.get(model="fruit")
+    crontab, interval = CrontabSchedule.objects.create(), IntervalSchedule.objects.create(every=5, period="seconds")
+    answer = {"inputs": {}, "label": "yes", "probability": 0.9, "latency_us": 9, "bundle": "", "route": "champion"}
+    note = {"key": "test:1", "channel": "email", "event": "test", "message": {"text": "a test"}, "next_try_at": now}
+    made: list[Any] = [
+        waiting,
+        run,
+        fruit,
+        crontab,
+        interval,
+        Decision.objects.earliest("pk"),
+        Generation.objects.earliest("pk"),
+        AuditEntry.objects.earliest("pk"),
+        OutboxEntry.objects.earliest("pk"),
+        Notification.objects.create(**note),
+        Observation.objects.create(kind="bundle", subject="x", message="y"),
+        Prediction.objects.create(id=run.pk, created_at=now, model="fruit", version=1, **answer),
+        SolarSchedule.objects.create(event="sunrise", latitude=1, longitude=1),
+        ClockedSchedule.objects.create(clocked_time=now),
+        PeriodicTask.objects.create(name="a task", task="x", interval=interval),
+        AuthToken.objects.create(requester.user)[0],
+        requester.user,
+        Group.objects.get(name=APPROVERS),
+    ]
+    by_kind = {f"{row._meta.app_label}_{row._meta.model_name}": row for row in made}
+    former = ModelVersion.objects.get(model="fruit", number=1)
+    return {**by_kind, "registry_ui_modelversion_roll_back": former}
+
+
+@pytest.fixture
+def clients(rows: dict[str, Model], requester: Actor, approver: Actor) -> dict[str, Client]:
+    looking = Permission.objects.filter(content_type__app_label__in=LOOK_AT, codename__startswith="view_")
+    viewer = member("viv")
+    viewer.user_permissions.set(looking)
+    people = {
+        "staff": member("sam"),
+        "viewer": viewer,
+        "requester": requester.user,
+        "approver": approver.user,
+        "superuser": User.objects.create_superuser("ada"),
+    }
+    assert {group.name for group in (*requester.user.groups.all(), *approver.user.groups.all())} == {
+        REQUESTERS,
+        APPROVERS,
+    }  # type: ignore[union-attr]
+    clients = {role: Client() for role in ROLES}
+    for role, person in people.items():
+        clients[role].force_login(person)  # type: ignore[arg-type]
+    return clients
+
+
+def address(name: str, url: URLPattern, rows: dict[str, Model]) -> str:
+    """The URL's address with a row of its kind in it."""
+    parameters = [*url.pattern.converters, *url.pattern.regex.groupindex]
+    row = next((rows[kind] for kind in sorted(rows, key=len, reverse=True) if name.startswith(kind)), None)
+    assert row or "object_id" not in parameters or name == "view_on_site", f"No row for {name}: add one to `rows`."
+    given = {"form": "csv", "app_label": "registry_ui", "content_type_id": 1, "id": row and row.pk}
+    return reverse(
+        f"admin:{name}", kwargs={one: {**given, "object_id": row.pk if row else 1}[one] for one in parameters}
+    )
+
+
+def fingerprint() -> int:
+    """A hash of every table that this test could change, but sessions."""
+    tables = [table for table in apps.get_models(include_auto_created=True) if table._meta.app_label != "sessions"]
+    with connection.cursor() as cursor:
+        content = []
+        for table in tables:
+            cursor.execute(f'SELECT * FROM "{table._meta.db_table}"')  # noqa: S608 - our own table's name
+            content.append(sorted(map(repr, cursor.fetchall())))
+    return hash(repr(content))
+
+
+class Watched:
+    """Sees whether a request wrote anything: one that did not has changed nothing, and no table needs comparing."""
+
+    def __init__(self) -> None:
+        self.written = False
+
+    def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        self.written = self.written or not sql.startswith(("SELECT", "SAVEPOINT", "RELEASE", "ROLLBACK"))
+        return execute(sql, params, many, context)
+
+
+def tried(client: Client, method: str, address: str, before: int) -> tuple[bool, bool]:
+    """Was something shown, and did it change anything? Afterwards nothing has happened."""
+    watched, cookies = Watched(), copy(client.cookies)
+    # Templates write nothing: they are drawn for GET and POST, which is most of this test's time.
+    drawn = nullcontext() if method in ("GET", "POST") else patch.object(SimpleTemplateResponse, "rendered_content", "")
+    with transaction.atomic():
+        with connection.execute_wrapper(watched), drawn:
+            answer = client.get(address) if method == "GET" else client.generic(method, address, FILLED_BODY, FORM)
+        changed = watched.written and fingerprint() != before
+        transaction.set_rollback(True)
+    client.cookies = cookies  # as before a logout
+    return answer.status_code == 200, changed
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_nobody_does_more_than_the_tables_say(
+    role: str, clients: dict[str, Client], rows: dict[str, Model], settings: Settings
+) -> None:
+    settings.NOTIFY_EMAIL_TO = ["team@example.org"]
+    before, wrong = fingerprint(), []
+    for name, url in admin_urls().items():
+        where = address(name, url, rows)
+        for method in METHODS:
+            shown, changed = tried(clients[role], method, where, before)
+            if changed and (method != "POST" or role not in may_change(name)):
+                wrong.append(f"{method} {name} changes something")
+            if method == "GET" and shown != (role in may_look(name)):
+                wrong.append(f"GET {name} is {'shown' if shown else 'not shown'}")
+            if method == "POST" and name in ACTIONS and changed != (role in ACTIONS[name]):
+                wrong.append(f"POST {name} {'is done' if changed else 'does nothing'}")
+
+    assert wrong == [], f"{role}: {wrong}"
+
+
+def test_no_form_is_taken_without_its_csrf_token(clients: dict[str, Client], rows: dict[str, Model]) -> None:
+    """Who may do everything sends every form without its token: 403, or 405 and 404 where no form is taken at all."""
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = clients["superuser"].cookies
+    before = fingerprint()
+    for name, url in admin_urls().items():
+        status = strict.post(address(name, url, rows), FILLED).status_code
+        assert status in ((403,) if name in ACTIONS else (403, 404, 405)), (name, status)
+    assert fingerprint() == before
