@@ -296,7 +296,7 @@ def trouble_of(*, version: ModelVersion) -> Decision | None:
 
 
 def served_at(*, at: datetime, among: QuerySet[Deployment] | None = None, model: str | None = None) -> list[Served]:
-    """What each model (of `among`), or `model` alone, served at that moment. A generation's own moment belongs to it."""
+    """What each model (of `among`), or `model` alone, served then. A generation's own moment belongs to it."""
     known = Deployment.objects.all() if among is None else among
     models = [one.model for one in known.order_by("model") if model in (None, one.model)]
     if model is not None and not models:
