@@ -4,8 +4,6 @@ import io
 import json
 import os
 import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,40 +12,13 @@ from ruamel.yaml import YAML
 from ml_pipeline.canonical import canonical_json, sha256_hex
 from ml_pipeline.environment import PROJECT_ROOT, Environment
 from ml_pipeline.paths import Artifacts
-from ml_pipeline.tracking.runs import TrackedRun
-from ml_pipeline.tracking.server import TrackingServer
-
-KEY_TAG = "codesoft.version_key"
-BUNDLE_TAG = "codesoft.bundle_hash"
-DATA_TAG = "codesoft.data_hash"
-VERDICT_TAG = "codesoft.recommendation"
-LOCK_TAG = "codesoft.dvc_lock"
-COMMIT_TAG = "codesoft.git_commit"
-TRIGGER_TAG = "codesoft.trigger"
-
-
-@dataclass(frozen=True)
-class TrackedLineage:
-    """What a run and its version say about their origin. Claims: hashes of bundle, data and spec are computed anew."""
-
-    run_url: str = ""
-    git_commit: str = ""
-    dvc_lock_hash: str = ""
-    started_by: str = ""
-    parameters: Mapping[str, str] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, server: TrackingServer, run: TrackedRun, tags: Mapping[str, str]) -> "TrackedLineage":
-        """`tags` are the version's own; the run has those of the code and of whoever started it."""
-        return cls(
-            run_url=server.page("experiments", run.experiment_id, "runs", run.id) or "",
-            git_commit=run.tags.get(COMMIT_TAG, ""),
-            dvc_lock_hash=run.tags.get(LOCK_TAG, ""),
-            started_by=run.tags.get(TRIGGER_TAG, ""),
-            parameters=run.parameters,
-            tags=tags,
-        )
+from ml_pipeline.tracking.tracked_lineage import (
+    BUNDLE_TAG,
+    COMMIT_TAG,
+    DATA_TAG,
+    KEY_TAG,
+    TRIGGER_TAG,
+)
 
 
 def version_key(report: dict[str, Any]) -> str:

@@ -12,11 +12,11 @@ from ml_pipeline.paths import Artifacts
 from ml_pipeline.tracking import abilities, runs
 from ml_pipeline.tracking.abilities import ServerAbilities, registry_of
 from ml_pipeline.tracking.client import Connection, connect
-from ml_pipeline.tracking.lineage import TrackedLineage
 from ml_pipeline.tracking.publish import tracked_lineage, tracked_version
 from ml_pipeline.tracking.registry import BUNDLE_FOLDER, TrackedVersion
 from ml_pipeline.tracking.runs import TrackedRun
 from ml_pipeline.tracking.server import TrackingServer
+from ml_pipeline.tracking.tracked_lineage import TrackedLineage
 
 Stage = Literal["None", "Staging", "Production", "Archived"]
 Alias = Literal["champion", "challenger", "canary"]

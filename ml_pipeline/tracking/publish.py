@@ -19,17 +19,7 @@ from ml_pipeline.paths import Artifacts
 from ml_pipeline.tracking.abilities import note_missing_registry, registry_of
 from ml_pipeline.tracking.client import Connection, connect
 from ml_pipeline.tracking.errors import MissingEndpoint, NotTracked
-from ml_pipeline.tracking.lineage import (
-    BUNDLE_TAG,
-    DATA_TAG,
-    KEY_TAG,
-    LOCK_TAG,
-    VERDICT_TAG,
-    TrackedLineage,
-    lineage_tags,
-    lock_entries,
-    version_key,
-)
+from ml_pipeline.tracking.lineage import lineage_tags, lock_entries, version_key
 from ml_pipeline.tracking.locking import file_lock
 from ml_pipeline.tracking.pictures import draw_plots
 from ml_pipeline.tracking.registry import (
@@ -52,6 +42,14 @@ from ml_pipeline.tracking.runs import (
     upload,
 )
 from ml_pipeline.tracking.server import TrackingServer
+from ml_pipeline.tracking.tracked_lineage import (
+    BUNDLE_TAG,
+    DATA_TAG,
+    KEY_TAG,
+    LOCK_TAG,
+    VERDICT_TAG,
+    TrackedLineage,
+)
 
 COMPLETE_TAG = "codesoft.complete"
 RECOMMENDATION_TAG = "codesoft.recommendation_hash"

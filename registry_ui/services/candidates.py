@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Max
 
-from ml_pipeline.tracking.lineage import TrackedLineage
+from ml_pipeline.tracking.tracked_lineage import TrackedLineage
 from predictions.bundle_store import store_bundle
 from predictions.models import Deployment
 from registry_ui.errors import StaleRecommendation

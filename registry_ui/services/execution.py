@@ -19,7 +19,7 @@ from ml_pipeline.baseline import Champion, write_baseline
 from ml_pipeline.errors import CodesoftError, RunFailed
 from ml_pipeline.running.job import JobResult, run_job
 from ml_pipeline.running.workspace import prepare_workspace
-from ml_pipeline.tracking.lineage import TrackedLineage
+from ml_pipeline.tracking.tracked_lineage import TrackedLineage
 from predictions.bundle_store import copy_bundle
 from registry_ui.errors import RunFenced, StaleRecommendation
 from registry_ui.models import ModelVersion, PipelineRun

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ml_pipeline.canonical import canonical_json, sha256_hex
-from ml_pipeline.tracking.lineage import TrackedLineage
+from ml_pipeline.tracking.tracked_lineage import TrackedLineage
 from registry_ui.models import ModelVersion
 from registry_ui.services.candidate_files import Candidate
 from registry_ui.services.run_state import RunClaim

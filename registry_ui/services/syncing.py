@@ -14,10 +14,10 @@ import structlog
 from django.utils import timezone
 
 from ml_pipeline.errors import CodesoftError, TrackingUnavailable
-from ml_pipeline.tracking.lineage import KEY_TAG
 from ml_pipeline.tracking.mirror import download_candidate, list_all_versions, list_versions, version_lineage
 from ml_pipeline.tracking.registry import TrackedVersion, registered_name
 from ml_pipeline.tracking.server import TrackingServer
+from ml_pipeline.tracking.tracked_lineage import KEY_TAG
 from predictions.models import Deployment
 from registry_ui.models import MirrorState, ModelVersion, OutboxEntry, PipelineRun
 from registry_ui.services.access import Actor

@@ -91,3 +91,9 @@ def generation(model: str = "fruit") -> int:
 
 def live(model: str = "fruit") -> ModelVersion | None:
     return champion_get(model=model)
+
+
+def refusals(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
+    """Who was refused, and why, as the structured log tells it."""
+    lines = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
+    return [(line["actor"], line["code"]) for line in lines if line["event"] == "refused"]

@@ -22,9 +22,19 @@ from knox.models import AuthToken
 from pytest_django import Settings
 
 from predictions.models import Deployment, Generation, Observation, Prediction
-from registry_ui.models import AuditEntry, Decision, ModelVersion, Notification, OutboxEntry
+from registry_ui.models import (
+    AuditEntry,
+    BackgroundTask,
+    Decision,
+    ForeignChange,
+    MirrorState,
+    ModelVersion,
+    Notification,
+    OutboxEntry,
+)
 from registry_ui.services.access import APPROVERS, REQUESTERS, Actor
-from registry_ui.services.decisions import version_approve
+from registry_ui.services.canaries import version_set_canary
+from registry_ui.services.decisions import version_approve, version_request_changes
 from registry_ui.services.runs import run_request
 from tests.registry_ui.conftest import Import, member
 
@@ -51,6 +61,10 @@ PAGES = {
     "view_on_site": set(),
     "auth_user_password_change": ADMINISTERING,
     "registry_ui_auditentry_export": LOOKING,
+    "registry_ui_modelversion_card": LOOKING,
+    "registry_ui_modelversion_evidence": LOOKING,
+    "registry_ui_modelversion_evidence_file": LOOKING,
+    "predictions_deployment_compare": LOOKING,
     "predictions_generation_served": LOOKING,
 }
 # What a POST does, and who may do it.
@@ -59,15 +73,40 @@ ACTIONS = {
     "registry_ui_modelversion_approve": DECIDING,
     "registry_ui_modelversion_reject": DECIDING,
     "registry_ui_modelversion_roll_back": DECIDING,
+    "registry_ui_modelversion_request_changes": DECIDING,
+    "registry_ui_modelversion_ask_again": REQUESTING,
+    "registry_ui_modelversion_set_canary": DECIDING,
+    "registry_ui_modelversion_promote_canary": DECIDING,
+    "registry_ui_modelversion_end_canary": DECIDING,
+    "registry_ui_modelversion_replay": REQUESTING | DECIDING,
+    "registry_ui_modelversion_threshold": REQUESTING,
+    "registry_ui_foreignchange_adopt": DECIDING,
+    "registry_ui_foreignchange_revert": DECIDING,
+    "registry_ui_foreignchange_sync": REQUESTING | DECIDING,
     "predictions_deployment_roll_back": DECIDING,
     "predictions_deployment_retire": DECIDING,
+    "predictions_deployment_end_canary": DECIDING,
+    "predictions_deployment_sync": REQUESTING | DECIDING,
+    "predictions_deployment_permissions": ADMINISTERING,
+    "predictions_deployment_four_eyes": ADMINISTERING,
     "predictions_deployment_retrain": REQUESTING,
     "registry_ui_pipelinerun_cancel": REQUESTING,
     "registry_ui_notification_test": ADMINISTERING,
 }
 # What any of the actions may ask for; a form takes what it knows.
-FILLED = {"reason": "because", "expected_generation": 2, "confirm": "on", "number": 1}
-FORM, FILLED_BODY = "application/x-www-form-urlencoded", urlencode(FILLED)
+FILLED = {
+    "reason": "because",
+    "expected_generation": 2,
+    "confirm": "on",
+    "number": 1,
+    "percent": 10,
+    "threshold": 0.3,
+    "four_eyes": "off",
+    "user": "rui",
+    "permissions": "approve_deployment",
+}
+OTHERWISE_FILLED = {"predictions_deployment_end_canary": {"number": 2}}
+FORM = "application/x-www-form-urlencoded"
 
 
 def admin_urls() -> dict[str, URLPattern]:
@@ -128,9 +167,15 @@ def rows(import_one: Import, approver: Actor, requester: Actor) -> dict[str, Mod
     """A row of every kind; by the name of an action, the row on which it is possible."""
     import_one()
     import_one(flavour=2.0, verdict="promote")
-    version_approve(model="fruit", number=2, actor=approver, reason="better", expected_generation=1)
-    waiting = import_one(flavour=3.0, verdict="promote").version
+    taken = version_approve(model="fruit", number=2, actor=approver, reason="better", expected_generation=1)
+    waiting = import_one(flavour=3.0, verdict="promote", held_out=True).version
+    sent_back = import_one(flavour=3.5).version
+    version_request_changes(model="fruit", number=4, actor=approver, reason="why?", expected_generation=2)
+    BackgroundTask.objects.update(state=BackgroundTask.State.FAILED)  # the replays that an import asks for
     import_one(model="wine", flavour=4.0)
+    import_one(model="nuts", flavour=5.0)
+    canary = import_one(model="nuts", flavour=6.0).version
+    version_set_canary(model="nuts", number=2, share=0.1, actor=approver, reason="look", expected_generation=1)
     run = run_request(model="wine", actor=requester)
     now, fruit = timezone.now(), Deployment.objects.get(model="fruit")
     crontab, interval = CrontabSchedule.objects.create(), IntervalSchedule.objects.create(every=5, period="seconds")
@@ -143,6 +188,7 @@ def rows(import_one: Import, approver: Actor, requester: Actor) -> dict[str, Mod
         crontab,
         interval,
         Decision.objects.earliest("pk"),
+        ForeignChange.objects.create(model="fruit", kind="alias", name="champion", ours="2", theirs="1"),
         Generation.objects.earliest("pk"),
         AuditEntry.objects.earliest("pk"),
         OutboxEntry.objects.earliest("pk"),
@@ -157,8 +203,16 @@ def rows(import_one: Import, approver: Actor, requester: Actor) -> dict[str, Mod
         Group.objects.get(name=APPROVERS),
     ]
     by_kind = {f"{row._meta.app_label}_{row._meta.model_name}": row for row in made}
-    former = ModelVersion.objects.get(model="fruit", number=1)
-    return {**by_kind, "registry_ui_modelversion_roll_back": former}
+    MirrorState.objects.create(model="fruit")
+    return {
+        **by_kind,
+        "registry_ui_modelversion_roll_back": ModelVersion.objects.get(model="fruit", number=1),
+        "registry_ui_modelversion_evidence": taken.version,
+        "registry_ui_modelversion_ask_again": sent_back,
+        "registry_ui_modelversion_promote_canary": canary,
+        "registry_ui_modelversion_end_canary": canary,
+        "predictions_deployment_end_canary": Deployment.objects.get(model="nuts"),
+    }
 
 
 @pytest.fixture
@@ -188,7 +242,9 @@ def address(name: str, url: URLPattern, rows: dict[str, Model]) -> str:
     parameters = [*url.pattern.converters, *url.pattern.regex.groupindex]
     row = next((rows[kind] for kind in sorted(rows, key=len, reverse=True) if name.startswith(kind)), None)
     assert row or "object_id" not in parameters or name == "view_on_site", f"No row for {name}: add one to `rows`."
+    decided = row.decisions.first() if isinstance(row, ModelVersion) else None
     given = {"form": "csv", "app_label": "registry_ui", "content_type_id": 1, "id": row and row.pk}
+    given["decision"] = decided.pk if decided else 0
     return reverse(
         f"admin:{name}", kwargs={one: {**given, "object_id": row.pk if row else 1}[one] for one in parameters}
     )
@@ -216,14 +272,18 @@ class Watched:
         return execute(sql, params, many, context)
 
 
-def tried(client: Client, method: str, address: str, before: int) -> tuple[bool, bool]:
+def filled(name: str) -> dict[str, Any]:
+    return {**FILLED, **OTHERWISE_FILLED.get(name, {})}
+
+
+def tried(client: Client, method: str, address: str, body: str, before: int) -> tuple[bool, bool]:
     """Was something shown, and did it change anything? Afterwards nothing has happened."""
     watched, cookies = Watched(), copy(client.cookies)
     # Templates write nothing: they are drawn for GET and POST, which is most of this test's time.
     drawn = nullcontext() if method in ("GET", "POST") else patch.object(SimpleTemplateResponse, "rendered_content", "")
     with transaction.atomic():
         with connection.execute_wrapper(watched), drawn:
-            answer = client.get(address) if method == "GET" else client.generic(method, address, FILLED_BODY, FORM)
+            answer = client.get(address) if method == "GET" else client.generic(method, address, body, FORM)
         changed = watched.written and fingerprint() != before
         transaction.set_rollback(True)
     client.cookies = cookies  # as before a logout
@@ -239,7 +299,7 @@ def test_nobody_does_more_than_the_tables_say(
     for name, url in admin_urls().items():
         where = address(name, url, rows)
         for method in METHODS:
-            shown, changed = tried(clients[role], method, where, before)
+            shown, changed = tried(clients[role], method, where, urlencode(filled(name)), before)
             if changed and (method != "POST" or role not in may_change(name)):
                 wrong.append(f"{method} {name} changes something")
             if method == "GET" and shown != (role in may_look(name)):
@@ -256,6 +316,6 @@ def test_no_form_is_taken_without_its_csrf_token(clients: dict[str, Client], row
     strict.cookies = clients["superuser"].cookies
     before = fingerprint()
     for name, url in admin_urls().items():
-        status = strict.post(address(name, url, rows), FILLED).status_code
+        status = strict.post(address(name, url, rows), filled(name)).status_code
         assert status in ((403,) if name in ACTIONS else (403, 404, 405)), (name, status)
     assert fingerprint() == before

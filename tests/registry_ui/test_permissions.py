@@ -7,7 +7,6 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
 from rest_framework.test import APIClient
-from structlog.testing import capture_logs
 
 from predictions.models import Deployment
 from registry_ui.errors import PermissionRefused
@@ -16,7 +15,7 @@ from registry_ui.services.access import APPROVE, REQUEST, ROLL_BACK, VIEW, Actor
 from registry_ui.services.decisions import champion_roll_back, version_approve
 from registry_ui.services.permissions import model_permissions_set
 from registry_ui.services.runs import run_request
-from tests.registry_ui.conftest import Import, generation, live, member
+from tests.registry_ui.conftest import Import, generation, live, member, refusals
 from tests.registry_ui.test_admin import act, decision, page
 from tests.registry_ui.test_api import calling
 
@@ -51,13 +50,14 @@ def approve(model: str, actor: Actor) -> None:
     version_approve(model=model, number=2, actor=actor, reason="good", expected_generation=1)
 
 
-def test_a_permission_on_one_model_counts_for_that_model_alone(fruit_approver: User) -> None:
+def test_a_permission_on_one_model_counts_for_that_model_alone(
+    fruit_approver: User, caplog: pytest.LogCaptureFixture
+) -> None:
     actor = Actor.person(fruit_approver)
-    with pytest.raises(PermissionRefused, match="on nuts is missing") as refusal, capture_logs() as logs:
+    with pytest.raises(PermissionRefused, match="on nuts is missing") as refusal:
         approve("nuts", actor)
     assert refusal.value.details == {"permission": APPROVE, "model": "nuts"}
-    assert logs[0]["event"] == "refused"
-    assert logs[0]["permission"] == APPROVE
+    assert refusals(caplog) == [(actor.name, "permission_refused")]
     with pytest.raises(PermissionRefused):
         run_request(model="fruit", actor=actor)
 

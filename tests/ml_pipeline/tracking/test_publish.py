@@ -12,12 +12,12 @@ from ml_pipeline.errors import NotEnoughData
 from ml_pipeline.paths import Artifacts
 from ml_pipeline.tracking import publish as publishing
 from ml_pipeline.tracking.client import Connection, connect
-from ml_pipeline.tracking.lineage import KEY_TAG
 from ml_pipeline.tracking.mirror import download_candidate, list_versions
 from ml_pipeline.tracking.publish import COMPLETE_TAG, publish, publish_run, publish_version
 from ml_pipeline.tracking.registry import experiment_name
 from ml_pipeline.tracking.runs import TrackedRun, delete_run, download, find_runs, get_run, has_file
 from ml_pipeline.tracking.server import TrackingServer
+from ml_pipeline.tracking.tracked_lineage import KEY_TAG
 from tests.ml_pipeline.tracking.evaluated import MODEL, small_bundle, write_evaluation
 
 ARTIFACTS = Artifacts(MODEL)
