@@ -1,7 +1,5 @@
-/* The review page, a little better where scripts run: a slider over the threshold, and progress that shows itself. */
+/* The review page, a little better where scripts run: a slider over the threshold. */
 "use strict";
-
-const PERIOD = 2000; // milliseconds between two looks at running work
 
 function slide(root) {
   const table = JSON.parse(document.getElementById("threshold-table").textContent);
@@ -32,24 +30,4 @@ function slide(root) {
   root.querySelector("[data-slider]").hidden = false;
 }
 
-/* Fetch the page again while work runs, and exchange its live parts; when the work has ended, the whole page is new. */
-async function look() {
-  const answer = await fetch(location.href, { credentials: "same-origin" });
-  if (!answer.ok) return;
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-  if (!fresh.querySelector("[data-live]") && !typing()) {
-    location.reload();
-    return;
-  }
-  for (const part of document.querySelectorAll("[data-live]")) {
-    const other = document.getElementById(part.id) && fresh.getElementById(part.id);
-    if (other) part.innerHTML = other.innerHTML;
-  }
-}
-
-function typing() {
-  return [...document.querySelectorAll("textarea")].some((area) => area.value !== area.defaultValue);
-}
-
 for (const root of document.querySelectorAll("[data-threshold]")) slide(root);
-if (document.querySelector("[data-live]")) setInterval(() => look().catch(() => undefined), PERIOD);
