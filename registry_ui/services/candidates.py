@@ -1,8 +1,9 @@
 """Candidate import: the one way by which a trained version enters the registry, whoever trained it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from django.db import transaction
 from django.db.models import Max
@@ -22,7 +23,7 @@ from registry_ui.services.deployments import champion_swap, deployment_ensure, d
 from registry_ui.services.evidence_store import ROWS, evidence_keep
 from registry_ui.services.flips import flips_prepare
 from registry_ui.services.notifications import approval_notify
-from registry_ui.services.origin import origin
+from registry_ui.services.origin import origin, origin_learn
 from registry_ui.services.outbox import mirror_request
 from registry_ui.services.policy import Refusal, Ruling, policy_rule
 from registry_ui.services.run_state import RunClaim, run_succeed
@@ -36,6 +37,16 @@ class Published:
     version: int
     url: str = ""
     lineage: TrackedLineage = field(default_factory=TrackedLineage)
+
+    @classmethod
+    def told(cls, record: Mapping[str, Any]) -> Self:
+        """From the record that a publish step prints."""
+        return cls(
+            run_id=record["run_id"],
+            version=record["version"],
+            url=record.get("url") or "",
+            lineage=TrackedLineage(**record.get("lineage", {})),
+        )
 
 
 @dataclass(frozen=True)
@@ -149,6 +160,8 @@ def _version(
         for name, value in news.items():
             setattr(version, name, value)
         version.save(update_fields=list(news))
+        if published is not None:
+            origin_learn(version=version, told=published.lineage)
         return version, False
     created = ModelVersion.objects.create(
         **triple,

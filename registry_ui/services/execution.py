@@ -19,7 +19,6 @@ from ml_pipeline.baseline import Champion, write_baseline
 from ml_pipeline.errors import CodesoftError, RunFailed
 from ml_pipeline.running.job import JobResult, run_job
 from ml_pipeline.running.workspace import prepare_workspace
-from ml_pipeline.tracking.tracked_lineage import TrackedLineage
 from predictions.bundle_store import copy_bundle
 from registry_ui.errors import RunFenced, StaleRecommendation
 from registry_ui.models import ModelVersion, PipelineRun
@@ -95,7 +94,7 @@ def _trained(
                 model=claim.model,
                 root=workspace,
                 actor=Actor.system("pipeline"),
-                published=_published(result.published),
+                published=Published.told(result.published),
                 run=claim,
             )
         except StaleRecommendation as error:
@@ -118,15 +117,6 @@ def _write_baseline(model: str, workspace: Path) -> None:
     with TemporaryDirectory() as folder:
         copy_bundle(live.bundle_hash, Path(folder))
         write_baseline(model, Champion(live.number, live.bundle_hash, Path(folder)), workspace)
-
-
-def _published(record: dict[str, Any]) -> Published:
-    return Published(
-        run_id=record["run_id"],
-        version=record["version"],
-        url=record.get("url") or "",
-        lineage=TrackedLineage(**record.get("lineage", {})),
-    )
 
 
 def _lock_entries(model: str) -> bytes | None:

@@ -24,7 +24,7 @@ def origin(candidate: Candidate, told: TrackedLineage, run: RunClaim | None) -> 
 
 def origin_learn(*, version: ModelVersion, told: TrackedLineage) -> None:
     """Fill in what an earlier import did not learn; what it did learn stays."""
-    learned = {name: value for name, value in version.lineage.items() if value is not None}
+    learned = {name: value for name, value in version.lineage.items() if value not in (None, "")}
     version.lineage = {"spec_hash": _spec_hash(version.spec), **_told(told), **learned}
     version.run_url, version.parameters = told.run_url, dict(told.parameters)
     version.save(update_fields=["lineage", "run_url", "parameters"])

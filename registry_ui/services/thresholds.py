@@ -177,7 +177,7 @@ def _published(task: BackgroundTask, root: Path, progress: Progress) -> Publishe
     except (RunFailed, StopIteration) as error:
         _log.warning("threshold_not_published", task=str(task.pk), error=str(error))
         return None
-    return Published(run_id=record["run_id"], version=record["version"], url=record.get("url") or "")
+    return Published.told(record)
 
 
 def _imported(task: BackgroundTask, root: Path, published: Published | None) -> Imported:

@@ -1,12 +1,14 @@
 """Another threshold over the same model file: a new candidate that decides otherwise, and waits like any other."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from ml_pipeline.bundle.model_bundle import ModelBundle
 from ml_pipeline.errors import RunFailed
 from ml_pipeline.running import repro
+from ml_pipeline.tracking.mirror import list_versions
 from predictions.bundle_store import read_bundle
 from registry_ui.errors import InvalidThreshold, PermissionRefused, ReasonRequired, WrongState
 from registry_ui.models import AuditEntry, BackgroundTask, ModelVersion
@@ -18,6 +20,7 @@ from registry_ui.services.thresholds import threshold_propose
 from tests.registry_ui.conftest import Import, live, member
 
 pytestmark = pytest.mark.django_db
+unpublished = pytest.mark.usefixtures("no_tracking_server")
 
 
 @pytest.fixture
@@ -25,9 +28,9 @@ def champion(import_one: Import) -> ModelVersion:
     return import_one(held_out=True).version
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def no_tracking_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Publishing is a process of its own, with tests of its own; here the server is away."""
+    """Publishing is a process of its own; here it says that the server is away."""
 
     def away(*_: object) -> None:
         raise RunFailed("The tracking server does not answer.")
@@ -42,6 +45,7 @@ def proposed(requester: Actor, threshold: float = 0.9) -> BackgroundTask:
     return task
 
 
+@unpublished
 def test_the_candidate_is_the_same_model_with_another_decision(champion: ModelVersion, requester: Actor) -> None:
     task = proposed(requester)
 
@@ -62,6 +66,7 @@ def fruit(weight: float) -> dict[str, object]:
     return {"weight": float(weight), "colour": None}  # type: ignore[return-value]
 
 
+@unpublished
 def test_it_waits_says_where_it_comes_from_and_goes_live_by_approval(
     champion: ModelVersion, requester: Actor, approver: Actor
 ) -> None:
@@ -78,9 +83,21 @@ def test_it_waits_says_where_it_comes_from_and_goes_live_by_approval(
     assert live() == candidate
 
 
+@unpublished
 def test_the_same_proposal_again_is_the_same_version(champion: ModelVersion, requester: Actor) -> None:
     assert proposed(requester).result["version"] == proposed(requester).result["version"]
     assert ModelVersion.objects.count() == 2
+
+
+def test_it_stands_on_the_tracking_server_where_that_answers(
+    champion: ModelVersion, requester: Actor, store: Path
+) -> None:
+    candidate = ModelVersion.objects.get(number=proposed(requester).result["version"])
+
+    (there,) = list_versions("fruit")
+    assert (there.version, there.run_id) == (candidate.tracking_version, candidate.run_id)
+    assert candidate.tags == there.tags
+    assert candidate.lineage["started_by"] == "threshold by rui"
 
 
 @pytest.mark.parametrize("threshold", [0.5, 0.0, 1.0, -1.0, float("nan")])
