@@ -21,6 +21,9 @@ _CONFIG = {
     },
 }
 
+# As many entity ids as rows, and moments that have passed.
+_BEYOND_A_SCHEMA = ("one is needed for each", "is still to come")
+
 
 @pytest.fixture
 def document(live_server: LiveServer, live: ServingProcess, token: str) -> Any:
@@ -50,11 +53,11 @@ def faults(happened: Iterator[Any], tested: set[str]) -> Iterator[str]:
 
 
 def failed_checks(recorder: Any) -> Iterator[str]:
-    """JSON Schema cannot say that there are as many entity ids as rows: that refusal is right."""
+    """But for refusals that are right and that JSON Schema cannot declare."""
     for case, nodes in recorder.checks.items():
         answer = recorder.interactions[case].response.content.decode()
         for node in nodes:
-            if node.failure_info and "one is needed for each" not in answer:
+            if node.failure_info and not any(refusal in answer for refusal in _BEYOND_A_SCHEMA):
                 failure = node.failure_info.failure
                 yield f"{recorder.label}: {failure.title}, {failure.message}\n{answer[:500]}"
 
