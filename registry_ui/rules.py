@@ -12,7 +12,6 @@ from django.utils import timezone
 from ml_pipeline.compatibility import Incompatibility, declared_inputs, incompatibilities
 from ml_pipeline.spec.sections import Freeze, Promotion
 from registry_ui.models import ApprovalRequest, ModelVersion
-from registry_ui.selectors import four_eyes_switch
 
 
 @dataclass(frozen=True)
@@ -45,9 +44,8 @@ def four_eyes_declared(*, version: ModelVersion, holder: ModelVersion | None) ->
     return holder is None or promotion_of(version).four_eyes or promotion_of(holder).four_eyes
 
 
-def four_eyes_in_force(*, approval: ApprovalRequest) -> bool:
-    """What an administrator set for the model, else what was declared when the request was made."""
-    switch = four_eyes_switch(model=approval.model)
+def four_eyes_in_force(*, approval: ApprovalRequest, switch: bool | None) -> bool:
+    """What an administrator set for the model (`switch`), else what was declared when the request was made."""
     return approval.four_eyes if switch is None else switch
 
 

@@ -10,7 +10,19 @@ from uuid import UUID
 from django.contrib.auth.models import AnonymousUser, Group, User
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ValidationError
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import (
+    BigIntegerField,
+    Count,
+    Exists,
+    FilteredRelation,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    Window,
+)
+from django.db.models.functions import Cast
 from guardian.models import GroupObjectPermission, UserObjectPermission
 
 from ml_pipeline.errors import UnknownModel
@@ -33,10 +45,13 @@ _MEANWHILE_LIMIT = 10
 MODEL_PERMISSIONS = tuple(f"{verb}_deployment" for verb in ("view", "request", "approve", "rollback", "administer"))
 _VIEW = "predictions.view_deployment"
 _GRANTED = "_granted_on_models"
+_SWITCH = "four_eyes_switch"
 _Action = Decision.Action
 _PUTS_LIVE = (_Action.APPROVE, _Action.PROMOTE_CANARY, _Action.ROLL_BACK)
+_ENDS_SERVICE = (_Action.RETIRE, _Action.END_CANARY)
+_FLIPS_DONE = {"kind": BackgroundTask.Kind.FLIPS, "state": BackgroundTask.State.SUCCEEDED}
 # Columns of a version that lists do not show: tens of kilobytes a row.
-LARGE_COLUMNS = ("report", "spec", "lineage")
+LARGE_COLUMNS = ("report", "spec", "lineage", "curves", "parameters", "tags")
 
 
 @dataclass(frozen=True)
@@ -79,13 +94,14 @@ def _read_grants(user: User | AnonymousUser) -> Mapping[str, frozenset[str]]:
     if not user.is_active:
         return {}
     rows = {"content_type": ContentType.objects.get_for_model(Deployment)}
-    own = UserObjectPermission.objects.filter(user=user, **rows).values_list("object_pk", "permission__codename")
-    groups = GroupObjectPermission.objects.filter(group__user=user, **rows)
-    by_row: dict[str, set[str]] = {}
-    for row, codename in [*own, *groups.values_list("object_pk", "permission__codename")]:
-        by_row.setdefault(row, set()).add(codename)
-    names = Deployment.objects.filter(pk__in=by_row).values_list("pk", "model") if by_row else []
-    return {model: frozenset(by_row[str(pk)]) for pk, model in names}
+    row = Deployment.objects.filter(pk=Cast(OuterRef("object_pk"), BigIntegerField()))
+    columns = (Subquery(row.values("model")), "permission__codename")
+    own = UserObjectPermission.objects.filter(user=user, **rows).values_list(*columns)
+    groups = GroupObjectPermission.objects.filter(group__user=user, **rows).values_list(*columns)
+    by_model: dict[str | None, set[str]] = defaultdict(set)
+    for model, codename in own.union(groups):
+        by_model[model].add(codename)
+    return {model: frozenset(held) for model, held in by_model.items() if model is not None}
 
 
 def deciders_of(*, deployment: Deployment, permission: str) -> list[str]:
@@ -101,15 +117,41 @@ def deciders_of(*, deployment: Deployment, permission: str) -> list[str]:
     return list(deciders.order_by("username").values_list("username", flat=True).distinct())
 
 
-def permissions_held(*, deployment: Deployment) -> dict[User | Group, frozenset[str]]:
-    """Who holds which permissions on this model's row: users and groups by name, without those for every model."""
+def permissions_held(*, deployment: Deployment, holder: User | Group) -> frozenset[str]:
+    """What the user or the group holds on this model's row, without what is held for every model."""
     row = _row_of(deployment)
-    held: dict[User | Group, set[str]] = {}
-    for one in UserObjectPermission.objects.filter(**row).select_related("user", "permission").order_by("user"):
-        held.setdefault(one.user, set()).add(one.permission.codename)
-    for each in GroupObjectPermission.objects.filter(**row).select_related("group", "permission").order_by("group"):
-        held.setdefault(each.group, set()).add(each.permission.codename)
-    return {holder: frozenset(codenames) for holder, codenames in held.items()}
+    if isinstance(holder, User):
+        own = UserObjectPermission.objects.filter(user=holder, **row)
+        return frozenset(own.values_list("permission__codename", flat=True))
+    theirs = GroupObjectPermission.objects.filter(group=holder, **row)
+    return frozenset(theirs.values_list("permission__codename", flat=True))
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A user or a group (`kind`), and which permissions it holds on one model alone."""
+
+    kind: str
+    name: str
+    permissions: frozenset[str]
+
+
+def holders(*, deployment: Deployment) -> list[Holder]:
+    """Everybody who holds or could be given permissions on this model's row, users last, by name: in one query."""
+    users = _held_on(deployment, User.objects.all(), "userobjectpermission", "username")
+    groups = _held_on(deployment, Group.objects.all(), "groupobjectpermission", "name")
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for relation, name, codename in users.union(groups):
+        found[relation.removesuffix("objectpermission"), name].update(filter(None, [codename]))
+    return [Holder(kind, name, frozenset(codenames)) for (kind, name), codenames in sorted(found.items())]
+
+
+def _held_on(deployment: Deployment, everybody: QuerySet[Any], relation: str, name: str) -> QuerySet[Any, Any]:
+    """(relation, name, codename) of each permission on the row, and once without a codename for who holds none."""
+    row = Q(**{f"{relation}__{column}": value for column, value in _row_of(deployment).items()})
+    here = everybody.order_by().annotate(here=FilteredRelation(relation, condition=row), kind=Value(relation))
+    held: QuerySet[Any, Any] = here.values_list("kind", name, "here__permission__codename")
+    return held
 
 
 @dataclass(frozen=True)
@@ -167,6 +209,11 @@ def version_get(*, model: str, number: int) -> ModelVersion:
 def versions_of(*, model: str) -> QuerySet[ModelVersion]:
     """Newest first, without the large columns; UnknownModel where nothing of that name was declared or imported."""
     deployment_get(model=model)
+    return versions_listed(model=model)
+
+
+def versions_listed(*, model: str) -> QuerySet[ModelVersion]:
+    """`versions_of` for who has read the deployment."""
     return ModelVersion.objects.filter(model=model).order_by("-number").defer(*LARGE_COLUMNS)
 
 
@@ -190,13 +237,6 @@ def champion_of(deployment: Deployment) -> ModelVersion | None:
     return ModelVersion.objects.get(model=deployment.model, number=deployment.champion_version)
 
 
-def is_former_champion(version: ModelVersion) -> bool:
-    """May a roll back name it?"""
-    if version.status != ModelVersion.Status.APPROVED or version.stage == ModelVersion.Stage.PRODUCTION:
-        return False
-    return Generation.objects.filter(model=version.model, champion_version=version.number).exists()
-
-
 def champion_at(*, model: str, generation: int) -> ModelVersion | None:
     """The version that served at that generation; None where nothing did."""
     number = Generation.objects.filter(model=model, number=generation).values("champion_version")
@@ -208,43 +248,85 @@ def tasks_about(*, version: ModelVersion) -> QuerySet[BackgroundTask]:
     return BackgroundTask.objects.filter(model=version.model, asked__version=version.number).order_by("-created_at")
 
 
+def tasks_newest(*, version: ModelVersion, count: int) -> list[BackgroundTask]:
+    """The newest tasks about a version, and `flips_done` whatever its age; newest first."""
+    about = tasks_about(version=version)
+    shown = Q(pk__in=about.values("pk")[:count]) | Q(pk__in=about.filter(**_FLIPS_DONE).values("pk")[:1])
+    return list(BackgroundTask.objects.filter(shown).order_by("-created_at"))
+
+
 def flips_done(*, version: ModelVersion) -> BackgroundTask | None:
     """The last finished replay of a version, whichever champion it was made with."""
-    done = {"kind": BackgroundTask.Kind.FLIPS, "state": BackgroundTask.State.SUCCEEDED}
-    return tasks_about(version=version).filter(**done).first()
+    return tasks_about(version=version).filter(**_FLIPS_DONE).first()
 
 
-def former_champions(*, model: str) -> list[ModelVersion]:
-    """Versions that a roll back may name: every approved one that was champion and is not now, newest first."""
-    current = Deployment.objects.filter(model=model).values_list("champion_version", flat=True).first()
-    served = Generation.objects.filter(model=model, champion_version__isnull=False).exclude(champion_version=current)
-    numbers = served.values_list("champion_version", flat=True).distinct()
-    approved = ModelVersion.Status.APPROVED
-    return list(ModelVersion.objects.filter(model=model, number__in=numbers, status=approved).order_by("-number"))
+@dataclass(frozen=True)
+class ServiceHistory:
+    """What the decisions about one model say of its versions' service, each version by its number.
+
+    `served`: who was champion at some time. `champions`: who is or would be after roll backs, the last one on top.
+    `troubles`: who serves no longer, with the roll back, retirement or end of a canary that ended it.
+    """
+
+    served: frozenset[int]
+    champions: tuple[int, ...]
+    champion: int | None
+    troubles: Mapping[int, Decision]
+
+    @property
+    def previous(self) -> int | None:
+        """The champion before this one, with earlier roll backs undone."""
+        return next((number for number in reversed(self.champions) if number != self.champion), None)
+
+    def is_former(self, version: ModelVersion) -> bool:
+        """May a roll back name it: was it champion, and is it not now?"""
+        is_out = version.status == ModelVersion.Status.APPROVED and version.stage != ModelVersion.Stage.PRODUCTION
+        return is_out and version.number in self.served
 
 
-def previous_champion(*, model: str) -> ModelVersion | None:
-    """What a roll back without a name goes to: the champion before this one, with earlier roll backs undone.
+def service_history(*, model: str) -> ServiceHistory:
+    """Told by the decisions in their order, in one query.
 
     Approvals push onto a stack and a roll back pops to its target, so that two roll backs go two versions back and not
     forth and back again.
     """
+    columns = ("action", "actor", "reason", "created_at", "version__number")
+    decisions = Decision.objects.filter(model=model, action__in=[*_PUTS_LIVE, *_ENDS_SERVICE, _Action.SET_CANARY])
+    champion: int | None = None
     stack: list[int] = []
-    history = Decision.objects.filter(model=model, action__in=_PUTS_LIVE)
-    for action, number in history.order_by("id").values_list("action", "version__number"):
-        if number in stack and action == _Action.ROLL_BACK:
-            del stack[stack.index(number) + 1 :]
-        else:
-            stack = [other for other in stack if other != number] + [number]
-    current = _champion_number(model).first()
-    before = [number for number in stack if number != current]
-    return ModelVersion.objects.defer(*LARGE_COLUMNS).get(model=model, number=before[-1]) if before else None
+    served: set[int] = set()
+    troubles: dict[int, Decision] = {}
+    for decision in decisions.select_related("version").only(*columns).order_by("id"):
+        number = decision.version.number
+        if decision.action in _ENDS_SERVICE:
+            troubles[number] = decision
+            champion = None if decision.action == _Action.RETIRE else champion
+            continue
+        if decision.action == _Action.ROLL_BACK and champion is not None:
+            troubles[champion] = decision
+        troubles.pop(number, None)
+        if decision.action in _PUTS_LIVE:
+            stack = _stacked(stack, number, rolled_back=decision.action == _Action.ROLL_BACK)
+            served.add(number)
+            champion = number
+    return ServiceHistory(frozenset(served), tuple(stack), champion, troubles)
 
 
-def _champion_number(model: str) -> QuerySet[Deployment, int | None]:
-    """The number of the version that serves, also to ask for inside another query; no row where none does."""
-    live = Deployment.objects.filter(model=model, champion_version__isnull=False)
-    return live.values_list("champion_version", flat=True)
+def _stacked(stack: list[int], number: int, *, rolled_back: bool) -> list[int]:
+    if rolled_back and number in stack:
+        return stack[: stack.index(number) + 1]
+    return [*(other for other in stack if other != number), number]
+
+
+def is_former_champion(version: ModelVersion) -> bool:
+    """May a roll back name it?"""
+    return service_history(model=version.model).is_former(version)
+
+
+def previous_champion(*, model: str) -> ModelVersion | None:
+    """What a roll back without a name goes to; None where no other version served."""
+    number = service_history(model=model).previous
+    return None if number is None else ModelVersion.objects.defer(*LARGE_COLUMNS).get(model=model, number=number)
 
 
 def happened_since(*, model: str, generation: int) -> list[dict[str, Any]]:
@@ -267,13 +349,25 @@ def happened_since(*, model: str, generation: int) -> list[dict[str, Any]]:
 def policy_holder(*, model: str) -> ModelVersion | None:
     """The version whose promotion policy is the registry's: the champion, or after a retirement the last one."""
     served = Generation.objects.filter(model=model, champion_version__isnull=False).order_by("-number")
-    number = served.values_list("champion_version", flat=True).first()
-    return None if number is None else ModelVersion.objects.get(model=model, number=number)
+    number = Subquery(served.values("champion_version")[:1])
+    return ModelVersion.objects.filter(model=model, number=number).first()
 
 
 def four_eyes_switch(*, model: str) -> bool | None:
     """What an administrator set; None where the declared policy holds."""
     return ModelPolicy.objects.filter(model=model).values_list("four_eyes", flat=True).first()
+
+
+def deployments_with_switch() -> QuerySet[Deployment]:
+    """Every model with its four-eyes switch, which `switch_of` gives."""
+    switch = ModelPolicy.objects.filter(model=OuterRef("model")).values("four_eyes")
+    return Deployment.objects.annotate(**{_SWITCH: Subquery(switch)})
+
+
+def switch_of(deployment: Deployment) -> bool | None:
+    """`four_eyes_switch` of a row of `deployments_with_switch`."""
+    switch: bool | None = deployment.__dict__[_SWITCH]
+    return switch
 
 
 def current_approval(*, version: ModelVersion) -> ApprovalRequest | None:
@@ -284,15 +378,7 @@ def current_approval(*, version: ModelVersion) -> ApprovalRequest | None:
 
 def trouble_of(*, version: ModelVersion) -> Decision | None:
     """The roll back, retirement or end of a canary that ended the version's last service; None where none did."""
-    decisions = Decision.objects.filter(model=version.model)
-    served = Generation.objects.filter(model=version.model, champion_version=version.number)
-    rolled_back = Q(action=_Action.ROLL_BACK, generation_before__in=served.values("number"))
-    ended = Q(action__in=[_Action.RETIRE, _Action.END_CANARY], version=version)
-    trouble = decisions.filter(rolled_back | ended).order_by("-id").first()
-    if trouble is None:
-        return None
-    since = decisions.filter(version=version, id__gt=trouble.pk, action__in=[*_PUTS_LIVE, _Action.SET_CANARY])
-    return None if since.exists() else trouble
+    return service_history(model=version.model).troubles.get(version.number)
 
 
 def served_at(*, at: datetime, among: QuerySet[Deployment] | None = None, model: str | None = None) -> list[Served]:
@@ -337,10 +423,15 @@ def outbox_pending() -> int:
     return OutboxEntry.objects.filter(done_at__isnull=True).count()
 
 
-def versions_waiting(*, among: QuerySet[Deployment]) -> QuerySet[ModelVersion]:
-    """Every version of these models that waits for a decision, the longest first, without the large columns."""
+def versions_waiting(*, among: QuerySet[Deployment], most: int) -> tuple[list[ModelVersion], int]:
+    """Which versions of these models wait for a decision, the longest first and at most so many; how many wait in all.
+
+    Without the large columns, in one query.
+    """
     waiting = ModelVersion.objects.filter(status=ModelVersion.Status.WAITING, model__in=among.values("model"))
-    return waiting.order_by("created_at").defer(*LARGE_COLUMNS)
+    counted = waiting.annotate(in_all=Window(Count("pk"))).order_by("created_at").defer(*LARGE_COLUMNS)[:most]
+    in_all = next((version.in_all for version in counted), 0)
+    return [*counted], in_all
 
 
 def deployments_found(*, among: QuerySet[Deployment], text: str) -> QuerySet[Deployment]:

@@ -12,13 +12,11 @@ from registry_ui.admin.pages import Action, ConfirmedForm, DecisionForm, Serving
 from registry_ui.models import Decision, ModelVersion
 from registry_ui.rules import four_eyes_in_force, freeze_in_force, incompatible_inputs
 from registry_ui.selectors import (
-    champion_of,
     current_approval,
     deciders_of,
-    deployment_get,
-    is_former_champion,
     policy_holder,
-    trouble_of,
+    service_history,
+    switch_of,
 )
 from registry_ui.services.access import APPROVE, REQUEST, ROLL_BACK, Actor
 from registry_ui.services.canaries import canary_end, canary_promote, version_set_canary
@@ -37,19 +35,21 @@ class CanaryForm(ServingForm):
     percent = forms.FloatField(min_value=0.01, max_value=99.99)
 
 
-def context(request: HttpRequest, version: ModelVersion) -> dict[str, Any]:
+def context(
+    request: HttpRequest, version: ModelVersion, deployment: Deployment, live: ModelVersion | None
+) -> dict[str, Any]:
     """What serves now, and which decisions this version and this person allow."""
     actor = Actor.person(request.user)
-    deployment = deployment_get(model=version.model)
-    live = champion_of(deployment)
-    is_former = is_former_champion(version)
+    history = service_history(model=version.model)
+    is_waiting, is_canary = version.status == _Status.WAITING, version.status == _Status.CANARY
+    is_former = history.is_former(version)
     return {
         "live": live,
         "deployment": deployment,
         "deployment_url": reverse("admin:predictions_deployment_change", args=[deployment.pk]),
         "is_live": live == version,
-        "is_waiting": version.status == _Status.WAITING,
-        "is_canary": version.status == _Status.CANARY,
+        "is_waiting": is_waiting,
+        "is_canary": is_canary,
         "is_former": is_former,
         "canary_percent": 100 * (deployment.canary_share or 0.0),
         "decisions": version.decisions.all(),
@@ -57,8 +57,8 @@ def context(request: HttpRequest, version: ModelVersion) -> dict[str, Any]:
         "may_roll_back": actor.may(ROLL_BACK, version.model),
         "approve_permission": APPROVE,
         "roll_back_permission": ROLL_BACK,
-        **(_to_decide(version, actor, deployment, live) if version.status in (_Status.WAITING, _Status.CANARY) else {}),
-        **({"trouble": trouble_of(version=version)} if is_former else {}),
+        "trouble": history.troubles.get(version.number),
+        **(_to_decide(version, actor, deployment, live) if is_waiting or is_canary else {}),
         **(_to_change(version, actor) if version.status == _Status.CHANGES else {}),
     }
 
@@ -68,7 +68,8 @@ def _to_decide(
 ) -> dict[str, Any]:
     """Who may decide about it and who may not, and what stands in the way."""
     approval = current_approval(version=version)
-    bound = approval.askers if approval and four_eyes_in_force(approval=approval) else set()
+    switch = switch_of(deployment)
+    bound = approval.askers if approval and four_eyes_in_force(approval=approval, switch=switch) else set()
     deciders = deciders_of(deployment=deployment, permission=APPROVE)
     return {
         "approval": approval,
@@ -77,14 +78,14 @@ def _to_decide(
         "deciders": [name for name in deciders if name not in bound],
         "freeze": freeze_in_force(version=version, holder=live or policy_holder(model=version.model)),
         "incompatible": incompatible_inputs(version=version, champion=live),
-        "trouble": trouble_of(version=version),
     }
 
 
 def _to_change(version: ModelVersion, actor: Actor) -> dict[str, Any]:
     """What was asked for, and whether this person may ask again."""
+    asked_for = (one for one in version.decisions.all() if one.action == Decision.Action.REQUEST_CHANGES)
     return {
-        "asked_for": version.decisions.filter(action=Decision.Action.REQUEST_CHANGES).first(),
+        "asked_for": next(asked_for, None),
         "may_request": actor.may(REQUEST, version.model),
         "request_permission": REQUEST,
     }

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, cast
 
 from django import forms
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
@@ -14,12 +15,7 @@ from registry_ui.admin import comparing, granting
 from registry_ui.admin.mirror import mirror_context
 from registry_ui.admin.pages import Action, ConfirmedForm, PageAdmin, ServingForm, given_confirmation, labelled
 from registry_ui.models import ModelVersion, PipelineRun
-from registry_ui.selectors import (
-    active_run,
-    former_champions,
-    previous_champion,
-    trouble_of,
-)
+from registry_ui.selectors import deployments_with_switch, service_history, versions_listed
 from registry_ui.services.access import ADMINISTER, REQUEST, ROLL_BACK, Actor
 from registry_ui.services.canaries import canary_end
 from registry_ui.services.decisions import champion_retire, champion_roll_back
@@ -27,6 +23,7 @@ from registry_ui.services.runs import run_request
 from registry_ui.services.sync_requests import sync_request
 
 _SHOWN = 20
+_RUNS_SHOWN = 5
 _Status = ModelVersion.Status
 
 admin.site.unregister(Deployment)  # the serving layer shows these rows; the buttons belong to this one
@@ -72,8 +69,11 @@ class DeploymentAdmin(PageAdmin):
             "row": row,
             "title": f"Compare versions of {row.model}",
         }
-        context |= comparing.context(row.model, request.GET)
+        context |= comparing.context(row, request.GET)
         return TemplateResponse(request, "registry_ui/compare.html", context)
+
+    def page_rows(self) -> QuerySet[Deployment]:
+        return deployments_with_switch()
 
     def page_actions(self) -> dict[str, tuple[type[forms.Form], Action]]:
         return {
@@ -87,23 +87,24 @@ class DeploymentAdmin(PageAdmin):
 
     def page_context(self, request: HttpRequest, row: Deployment) -> dict[str, Any]:
         actor = Actor.person(request.user)
-        registered = ModelVersion.objects.filter(model=row.model).order_by("-number")
-        versions = {version.number: version for version in registered}
-        history = Generation.objects.filter(model=row.model).order_by("-number")[:_SHOWN]
-        previous = previous_champion(model=row.model)
+        versions = {version.number: version for version in versions_listed(model=row.model)}
+        generations = Generation.objects.filter(model=row.model).order_by("-number")[:_SHOWN]
+        history = service_history(model=row.model)
+        runs = list(PipelineRun.objects.filter(model=row.model).defer("log", "error")[:_RUNS_SHOWN])
+        by_key = {version.pk: version for version in versions.values()}
         return {
             "title": row.model,
             "live": versions.get(row.champion_version or 0),
             "canary": versions.get(row.canary_version or 0),
             "canary_percent": 100 * (row.canary_share or 0.0),
-            "previous": previous,
-            "trouble": previous and trouble_of(version=previous),
-            "former": former_champions(model=row.model),
+            "previous": versions.get(history.previous or 0),
+            "trouble": history.troubles.get(history.previous or 0),
+            "former": [one for one in versions.values() if history.is_former(one)],
             "waiting": [one for one in versions.values() if one.status in (_Status.WAITING, _Status.CHANGES)],
             "versions": list(versions.values())[:_SHOWN],
-            "history": [(entry, versions.get(entry.champion_version or 0)) for entry in history],
-            "runs": PipelineRun.objects.filter(model=row.model).select_related("version")[:_SHOWN],
-            "active": active_run(model=row.model),
+            "history": [(entry, versions.get(entry.champion_version or 0)) for entry in generations],
+            "runs": [(run, by_key.get(run.version_id or 0)) for run in runs],
+            "active": next((run for run in runs if run.is_active), None),  # none is asked for while one is active
             "may_roll_back": actor.may(ROLL_BACK, row.model),
             "may_request_run": actor.may(REQUEST, row.model),
             **(granting.context(row) if actor.may(ADMINISTER, row.model) else {}),

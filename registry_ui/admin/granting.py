@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from predictions.models import Deployment
 from registry_ui.admin.pages import Action
-from registry_ui.selectors import MODEL_PERMISSIONS, four_eyes_switch, permissions_held
+from registry_ui.selectors import MODEL_PERMISSIONS, holders, switch_of
 from registry_ui.services.access import Actor
 from registry_ui.services.decisions import REASON_LENGTH
 from registry_ui.services.permissions import four_eyes_set, model_permissions_set
@@ -40,15 +40,16 @@ class FourEyesForm(forms.Form):
 
 def context(deployment: Deployment) -> dict[str, Any]:
     """Who holds what on this model alone, whom one can choose, and the switch."""
-    switch = four_eyes_switch(model=deployment.model)
+    switch, everybody = switch_of(deployment), holders(deployment=deployment)
     return {
         "may_administer": True,
         "held": [
-            {"name": str(holder), "kind": holder._meta.model_name, "holds": [code in codes for code, _ in _CHOICES]}
-            for holder, codes in permissions_held(deployment=deployment).items()
+            {"name": one.name, "kind": one.kind, "holds": [code in one.permissions for code, _ in _CHOICES]}
+            for one in everybody
+            if one.permissions
         ],
-        "users": User.objects.order_by("username").values_list("username", flat=True),
-        "groups": Group.objects.order_by("name").values_list("name", flat=True),
+        "users": [one.name for one in everybody if one.kind == "user"],
+        "groups": [one.name for one in everybody if one.kind == "group"],
         "permission_choices": _CHOICES,
         "four_eyes_choice": next(key for key, value in _FOUR_EYES.items() if value is switch),
     }

@@ -95,6 +95,11 @@ class PageAdmin(PerModelAdmin):
     list_disable_select_all = True
     actions: ClassVar[list[Any]] = []
 
+    def page_rows(self) -> QuerySet[Any]:
+        """All rows, with what a page shows of them."""
+        rows: QuerySet[Any] = self.model._default_manager.all()
+        return rows
+
     def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         raise NotImplementedError
 
@@ -123,7 +128,7 @@ class PageAdmin(PerModelAdmin):
 
     def _row(self, request: HttpRequest, object_id: str) -> Model:
         try:
-            row = self.model._default_manager.get(pk=object_id)
+            row = self.page_rows().get(pk=object_id)
         except (self.model.DoesNotExist, ValidationError, ValueError) as error:
             raise Http404 from error
         if not self.has_view_permission(request, row):

@@ -8,17 +8,19 @@ from typing import Any
 from django.db.models import prefetch_related_objects
 from django.http import HttpRequest
 
+from predictions.models import Deployment
 from registry_ui.admin.charts import Chart, Series, chart, points
 from registry_ui.models import BackgroundTask, ModelVersion
-from registry_ui.selectors import tasks_about
+from registry_ui.selectors import tasks_newest
 from registry_ui.services.access import APPROVE, REQUEST, Actor
-from registry_ui.services.evidence import LOWER_IS_BETTER, Evidence, evidence_collect, metrics_beside
+from registry_ui.services.evidence import LOWER_IS_BETTER, Evidence, evidence_beside, metrics_beside
 from registry_ui.services.model_card import metric_name, model_card
 
 SEE_INPUTS = "predictions.view_prediction"
 _BAR_WIDTH = 200.0
 _CASES_AT_ONCE = 5
 _TASKS = 6
+_SUCCEEDED = BackgroundTask.State.SUCCEEDED
 _VERDICTS = {
     "first": ("First version", "info"),
     "promote": ("Recommended", "success"),
@@ -71,12 +73,15 @@ class Tile:
     anchor: str = ""
 
 
-def context(request: HttpRequest, version: ModelVersion) -> dict[str, Any]:
+def context(
+    request: HttpRequest, version: ModelVersion, deployment: Deployment, live: ModelVersion | None
+) -> dict[str, Any]:
     """The page of a version as it is now: its evidence, and what may be asked for."""
     prefetch_related_objects([version], "decisions")
-    evidence = evidence_collect(version)
-    tasks = list(tasks_about(version=version)[:_TASKS])
-    replay = next((task for task in tasks if task.kind == BackgroundTask.Kind.FLIPS), None)
+    tasks = tasks_newest(version=version, count=_TASKS)
+    replays = [task for task in tasks if task.kind == BackgroundTask.Kind.FLIPS]
+    replay, done = next(iter(replays), None), next((task for task in replays if task.state == _SUCCEEDED), None)
+    evidence = evidence_beside(version, champion=live, generation=deployment.generation, replay=done)
     proposals = [task for task in tasks if task.kind == BackgroundTask.Kind.THRESHOLD]
     actor = Actor.person(request.user)
     may_request = actor.may(REQUEST, version.model)
@@ -88,7 +93,7 @@ def context(request: HttpRequest, version: ModelVersion) -> dict[str, Any]:
         "may_replay": may_request or actor.may(APPROVE, version.model),
         "may_propose": may_request and bool(version.rows_hash),
         "rows_are_kept": bool(version.rows_hash),
-        "run": version.runs.first(),
+        "run": version.runs.defer("log", "error").first(),
     }
 
 

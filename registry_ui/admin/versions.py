@@ -14,7 +14,7 @@ from registry_ui.admin import deciding, review, reviewing
 from registry_ui.admin.pages import Action, PageAdmin, labelled
 from registry_ui.admin.summaries import key_metrics
 from registry_ui.models import ModelVersion
-from registry_ui.selectors import LARGE_COLUMNS
+from registry_ui.selectors import LARGE_COLUMNS, champion_of, deployments_with_switch
 
 
 @admin.register(ModelVersion)
@@ -51,14 +51,16 @@ class VersionAdmin(PageAdmin):
         return deciding.VERSION_ACTIONS | reviewing.ACTIONS
 
     def page_context(self, request: HttpRequest, row: ModelVersion) -> dict[str, Any]:
-        return {**review.context(request, row), **deciding.context(request, row)}
+        deployment = deployments_with_switch().get(model=row.model)
+        live = champion_of(deployment)
+        return {
+            **review.context(request, row, deployment, live),
+            **deciding.context(request, row, deployment, live),
+        }
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[ModelVersion]:
-        """A page draws the curves, which the list leaves out."""
-        versions: QuerySet[ModelVersion] = super().get_queryset(request)
-        match = request.resolver_match
-        is_list = match is not None and match.url_name == f"{self._url_name}_changelist"
-        return versions if is_list else versions.defer(None)
+    def page_rows(self) -> QuerySet[ModelVersion]:
+        """With the curves, which are drawn here alone."""
+        return ModelVersion.objects.defer(None)
 
     def get_urls(self) -> list[URLPattern]:
         name = self._url_name

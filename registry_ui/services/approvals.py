@@ -5,7 +5,7 @@ from django.utils import timezone
 from registry_ui.errors import FourEyesRefused, WrongState
 from registry_ui.models import ApprovalRequest, ModelVersion
 from registry_ui.rules import four_eyes_declared, four_eyes_in_force
-from registry_ui.selectors import current_approval, policy_holder
+from registry_ui.selectors import current_approval, four_eyes_switch, policy_holder
 from registry_ui.services.access import Actor, refused
 
 _State = ApprovalRequest.State
@@ -27,7 +27,7 @@ def approval_decide(*, version: ModelVersion, state: ApprovalRequest.State, acto
     approval = current_approval(version=version)
     if approval is None:
         raise WrongState(f"Nobody asks for a decision about {version}.", details={"version": version.number})
-    approval.four_eyes = four_eyes_in_force(approval=approval)
+    approval.four_eyes = four_eyes_in_force(approval=approval, switch=four_eyes_switch(model=version.model))
     if approval.four_eyes and actor.name in approval.askers:
         error = FourEyesRefused(
             f"{actor.name} started the run of {version} or asked for its approval: somebody else decides.",

@@ -11,7 +11,7 @@ from django.db import transaction
 from ml_pipeline.canonical import canonical_json, sha256_hex
 from registry_ui.errors import ReasonRequired, WrongState
 from registry_ui.models import ApprovalRequest, Decision, ModelVersion
-from registry_ui.selectors import champion_get, former_champions, previous_champion, version_get
+from registry_ui.selectors import champion_get, is_former_champion, previous_champion, version_get
 from registry_ui.services.access import APPROVE, REQUEST, ROLL_BACK, Actor
 from registry_ui.services.approvals import approval_decide, approval_open
 from registry_ui.services.audit import Event, audit_append
@@ -318,7 +318,7 @@ def _roll_back_target(model: str, number: int | None) -> ModelVersion:
             raise WrongState(f"No version of {model} served before this one.", details={"model": model})
         return target
     version = version_get(model=model, number=number)
-    if version not in former_champions(model=model):
+    if not is_former_champion(version):
         raise WrongState(
             f"{version} is not a former champion.",
             advice="A roll back goes to a version that served before.",

@@ -26,6 +26,13 @@ def evidence_collect(version: ModelVersion, *, generation: int | None = None) ->
     if generation is None:
         generation = Deployment.objects.values_list("generation", flat=True).get(model=version.model)
     champion = champion_at(model=version.model, generation=generation)
+    return evidence_beside(version, champion=champion, generation=generation, replay=flips_done(version=version))
+
+
+def evidence_beside(
+    version: ModelVersion, *, champion: ModelVersion | None, generation: int, replay: BackgroundTask | None
+) -> Evidence:
+    """`evidence_collect` for who has read what serves, and the last finished replay."""
     report, recommendation = version.report, version.recommendation
     compared = (recommendation.get("champion") or {}).get("version")
     evidence = {
@@ -45,7 +52,7 @@ def evidence_collect(version: ModelVersion, *, generation: int | None = None) ->
         "paired_slices": (report.get("champion") or {}).get("slices", {}),
         "warnings": slice_warnings(report, recommendation),
         "curves": version.curves,
-        "flips": _flips(version, champion),
+        "flips": _flips(version, champion, replay),
         "differences": _differences(version, champion),
         "about": version.spec.get("about", {}),
         "inputs": version.spec.get("inputs", {}),
@@ -135,9 +142,8 @@ def _identity(version: ModelVersion) -> dict[str, Any]:
     }
 
 
-def _flips(version: ModelVersion, champion: ModelVersion | None) -> dict[str, Any] | None:
+def _flips(version: ModelVersion, champion: ModelVersion | None, task: BackgroundTask | None) -> dict[str, Any] | None:
     """The last finished replay. `out_of_date`: another version serves than the one that it was made with."""
-    task: BackgroundTask | None = flips_done(version=version)
     if task is None:
         return None
     with_now = champion is not None and task.result["champion"]["bundle_hash"] == champion.bundle_hash

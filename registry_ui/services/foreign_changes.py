@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from registry_ui.errors import WrongState
 from registry_ui.models import Decision, ForeignChange, MirrorState, ModelVersion
-from registry_ui.selectors import former_champions, version_get
+from registry_ui.selectors import is_former_champion, version_get
 from registry_ui.services.access import APPROVE, Actor
 from registry_ui.services.audit import Event, audit_append
 from registry_ui.services.decisions import (
@@ -112,7 +112,7 @@ def _promotion(change: ForeignChange, number: str) -> Adoption:
             details={"change": change.pk},
         )
     version = version_get(model=change.model, number=int(number))
-    if version in former_champions(model=change.model):
+    if is_former_champion(version):
         decide = partial(champion_roll_back, number=version.number)
         return Adoption(f"roll back to {version}", decide, version, serves=True)
     return Adoption(f"approve {version}", partial(version_approve, number=version.number), version, serves=True)

@@ -26,7 +26,7 @@ def model_permissions_set(
         raise WrongState(f"There is no permission {', '.join(sorted(unknown))} on a model.")
     with transaction.atomic():
         deployment = deployment_lock(model=model)
-        before = permissions_held(deployment=deployment).get(holder, frozenset())
+        before = permissions_held(deployment=deployment, holder=holder)
         for permission in wanted - before:
             assign_perm(permission, holder, deployment)
         for permission in before - wanted:
