@@ -10,7 +10,18 @@ from uuid import UUID
 from django.contrib.auth.models import AnonymousUser, Group, User
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ValidationError
-from django.db.models import BigIntegerField, Count, Exists, FilteredRelation, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import (
+    BigIntegerField,
+    Count,
+    Exists,
+    FilteredRelation,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    Window,
+)
 from django.db.models.functions import Cast
 from guardian.models import GroupObjectPermission, UserObjectPermission
 
@@ -412,10 +423,15 @@ def outbox_pending() -> int:
     return OutboxEntry.objects.filter(done_at__isnull=True).count()
 
 
-def versions_waiting(*, among: QuerySet[Deployment]) -> QuerySet[ModelVersion]:
-    """Every version of these models that waits for a decision, the longest first, without the large columns."""
+def versions_waiting(*, among: QuerySet[Deployment], most: int) -> tuple[list[ModelVersion], int]:
+    """Which versions of these models wait for a decision, the longest first and at most so many; how many wait in all.
+
+    Without the large columns, in one query.
+    """
     waiting = ModelVersion.objects.filter(status=ModelVersion.Status.WAITING, model__in=among.values("model"))
-    return waiting.order_by("created_at").defer(*LARGE_COLUMNS)
+    counted = waiting.annotate(in_all=Window(Count("pk"))).order_by("created_at").defer(*LARGE_COLUMNS)[:most]
+    in_all = next((version.in_all for version in counted), 0)
+    return [*counted], in_all
 
 
 def deployments_found(*, among: QuerySet[Deployment], text: str) -> QuerySet[Deployment]:

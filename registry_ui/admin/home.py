@@ -27,15 +27,15 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     actor, visible = Actor.person(request.user), models_visible(request.user)
     search = request.GET.get("q", "").strip()
     page = Paginator(deployments_found(among=visible, text=search), _MODELS_A_PAGE).get_page(request.GET.get("page"))
-    waiting = versions_waiting(among=visible)
+    waiting, waiting_count = versions_waiting(among=visible, most=_WAITING_SHOWN)
     shown = [_shown(overview, actor) for overview in models_overview(deployments=list(page))]
     return context | {
         "may_look": bool(shown) or actor.may(VIEW),
         "search": search,
         "page": page,
         "models": shown,
-        "waiting": [(version, *verdict_badge(version)) for version in waiting[:_WAITING_SHOWN]],
-        "waiting_count": waiting.count(),
+        "waiting": [(version, *verdict_badge(version)) for version in waiting],
+        "waiting_count": waiting_count,
         "may_request_run": any(model["may_request"] for model in shown),
         **mirror_context(request, [deployment.model for deployment in page]),
     }
