@@ -10,9 +10,13 @@ from uuid_utils.compat import uuid7
 from ml_pipeline.canonical import sha256_hex
 from predictions.models import Deployment, Generation, Prediction
 from registry_ui.models import (
+    ApprovalRequest,
     AuditEntry,
     AuditHead,
+    BackgroundTask,
     Decision,
+    ForeignChange,
+    MirrorState,
     ModelVersion,
     OutboxEntry,
     PipelineRun,
@@ -31,15 +35,16 @@ def fill_registry(*, models: int, versions: int, predictions: int = 0, first: in
     now = timezone.now()
     for place, name in enumerate(names):
         waits = place % _WAITING_EVERY == 0
-        rows = [
-            _version(name, number, versions, waiting=waits and number == versions) for number in range(1, versions + 1)
-        ]
-        rows = ModelVersion.objects.bulk_create(rows, batch_size=100)
+        rows = [_version(name, number, waiting=waits and number == versions) for number in range(1, versions + 1)]
         live = [row for row in rows if row.number % _MOVED_EVERY == 0 and row.status == "approved"] or rows[:1]
+        live[-1].stage = "Production"
+        rows = ModelVersion.objects.bulk_create(rows, batch_size=100)
         _decide(name, rows, live)
         PipelineRun.objects.bulk_create([_run(row) for row in rows])
     _audit(names)
     OutboxEntry.objects.bulk_create([OutboxEntry(model=name, cause="approved", next_try_at=now) for name in names])
+    _ask(names)
+    _mirror(names)
     _predict(names, predictions)
 
 
@@ -53,23 +58,23 @@ def _metrics(source: random.Random) -> dict[str, Any]:
     return {name: {"value": value, "low": value - 0.03, "high": value + 0.03} for name, value in values.items()}
 
 
-def _version(model: str, number: int, last: int, *, waiting: bool) -> ModelVersion:
+def _version(model: str, number: int, *, waiting: bool) -> ModelVersion:
     source = random.Random(f"{model} {number}")  # noqa: S311 - data for a measurement
-    metrics, live = _metrics(source), number == last - last % _MOVED_EVERY
+    metrics = _metrics(source)
     champion = {"version": max(1, number - 1), "bundle_hash": _hash(model, number - 1)}
-    slices = [{"column": f"c{i}", "value": f"v{i}", "rows": 100 + i, "metrics": _metrics(source)} for i in range(25)]
+    slices = {f"v{i}": {"rows": 100 + i, "metrics": _metrics(source)} for i in range(25)}
     return ModelVersion(
         model=model,
         number=number,
         bundle_hash=_hash(model, number),
         data_hash=_hash("data", model, number),
-        stage="Staging" if waiting else "Production" if live else "Archived",
+        stage="Staging" if waiting else "Archived",
         status="waiting" if waiting else "approved" if number % _MOVED_EVERY == 0 or number == 1 else "rejected",
         metrics=metrics,
         report={
             "metrics": metrics,
             "champion": {**champion, "comparable": True, "metrics": _metrics(source), "candidate_metrics": metrics},
-            "slices": slices,
+            "slices": {"c": slices},
             "parameters": {f"parameter_{i}": i for i in range(30)},
             "threshold": 0.5,
         },
@@ -82,8 +87,25 @@ def _version(model: str, number: int, last: int, *, waiting: bool) -> ModelVersi
         },
         lineage={"pipeline_run": None},
         spec={"inputs": {f"column_{i}": {"type": "number", "help": "What it is." * 5} for i in range(30)}},
+        parameters={f"parameter_{i}": str(i) for i in range(30)},
+        tags={f"tag_{i}": "a word" for i in range(10)},
+        curves=_curves(source),
+        rows_hash=_hash("rows", model, number),
         requested_by="rui",
     )
+
+
+def _curves(source: random.Random) -> dict[str, Any]:
+    def line(x: str, y: str, count: int) -> list[dict[str, float]]:
+        return [{x: place / count, y: source.random()} for place in range(count)]
+
+    both = {
+        "roc": line("false_positive_rate", "true_positive_rate", 100),
+        "precision_recall": line("recall", "precision", 100),
+        "calibration": line("mean_probability", "share_of_label", 10),
+    }
+    table = [{"threshold": place / 50, "accuracy": 0.8, "f1": 0.7, "expected_cost": 0.3} for place in range(50)]
+    return {"rows": 387, "champion": both, "candidate": both, "thresholds": table, "champion_thresholds": table}
 
 
 def _decide(model: str, rows: list[ModelVersion], live: list[ModelVersion]) -> None:
@@ -138,6 +160,44 @@ def _run(version: ModelVersion) -> PipelineRun:
         log="a line of what the stages said\n" * 200,
         stages=[{"stage": stage, "state": "done", "seconds": 1.0} for stage in ("ingestion", "evaluation")],
         version=version,
+    )
+
+
+def _ask(names: list[str]) -> None:
+    """What waits was asked for; its replay failed, and other thresholds were asked for since."""
+    waiting = ModelVersion.objects.filter(model__in=names, status="waiting")
+    people, now = {"started_by": "rui", "requested_by": "rui"}, timezone.now()
+    ApprovalRequest.objects.bulk_create(
+        [ApprovalRequest(model=one.model, version=one, four_eyes=True, **people) for one in waiting]
+    )
+    BackgroundTask.objects.bulk_create(
+        [
+            BackgroundTask(
+                model=one.model,
+                kind=kind,
+                subject=f"{one} at {place}",
+                asked={"version": one.number, "threshold": 0.4},
+                requested_by="rui",
+                state="succeeded" if kind == "threshold" else "failed",
+                due_at=now,
+                finished_at=now,
+            )
+            for one in waiting
+            for place, kind in enumerate(["flips", *["threshold"] * 10])
+        ]
+    )
+
+
+def _mirror(names: list[str]) -> None:
+    """Every model was read; a stage and an alias of it were changed on the tracking server."""
+    now = timezone.now()
+    MirrorState.objects.bulk_create([MirrorState(model=name, synced_at=now) for name in names])
+    ForeignChange.objects.bulk_create(
+        [
+            ForeignChange(model=name, kind=kind, name=item, ours=ours, theirs=theirs)
+            for name in names
+            for kind, item, ours, theirs in (("stage", "1", "Archived", "Production"), ("alias", "champion", "2", "1"))
+        ]
     )
 
 
