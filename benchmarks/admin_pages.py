@@ -7,6 +7,7 @@ Fails above 300 ms or 15 queries a page.
 """
 
 import argparse
+import logging
 import os
 import statistics
 import sys
@@ -75,6 +76,7 @@ def main() -> int:
     parser.add_argument("--versions", type=int, default=50)
     parser.add_argument("--predictions", type=int, default=100_000)
     size: dict[str, Any] = vars(parser.parse_args())
+    logging.disable(logging.WARNING)  # pages that somebody may not look at
     setup_test_environment()
     untested = connection.settings_dict["NAME"]
     connection.creation.create_test_db(verbosity=0)
