@@ -8,6 +8,8 @@ os.environ["VAR_DIR"] = _state
 os.environ.pop("REDIS_URL", None)
 os.environ.pop("MONGODB_URI", None)
 os.environ.pop("MLFLOW_TRACKING_URI", None)
+# A browser test leaves playwright's event loop in this thread, which Django would take for asynchronous code.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
 
 from codesoft.settings import *  # noqa: E402, F403 - settings are built from the variables above
 

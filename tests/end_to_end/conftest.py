@@ -1,12 +1,7 @@
-import os
-from pathlib import Path
-
 import pytest
 
 from tests.end_to_end.product import Product
 from tests.project_copy import add_wine, copy_project
-
-CHROMIUM = os.environ.get("TEST_CHROMIUM", "")
 
 
 @pytest.fixture
@@ -27,21 +22,3 @@ def first_started(tmp_path_factory):
     product.start()
     yield product
     product.stop()
-
-
-@pytest.fixture(scope="session")
-def browser_type_launch_args():
-    if not Path(CHROMIUM).is_file():
-        pytest.skip("TEST_CHROMIUM names no browser")
-    return {
-        "executable_path": CHROMIUM,
-        "args": [
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-        ],
-    }

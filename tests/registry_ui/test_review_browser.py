@@ -1,8 +1,5 @@
 """The review page in a real browser: the slider by keyboard, progress that shows itself, no serious axe finding."""
 
-import os
-import shutil
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,19 +7,14 @@ from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.test import Client
 from django.urls import reverse
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from registry_ui.models import BackgroundTask, ModelVersion
 from registry_ui.services.access import APPROVERS, REQUESTERS, groups_ensure
 from tests.registry_ui.conftest import Import, member
 from tests.registry_ui.test_flips import TIMID, computed
 
-CHROMIUM = shutil.which("chromium")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
-]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
@@ -34,57 +26,52 @@ def candidate(import_one: Import) -> ModelVersion:
 
 
 @pytest.fixture
-def page(live_server: Any, candidate: ModelVersion, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
+def review(live_server: Any, candidate: ModelVersion, page: Page) -> Page:
     """The candidate's page, open before somebody who may do everything."""
-    monkeypatch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # playwright's loop runs in this thread
     groups_ensure()
     client = Client()
     client.force_login(member("olga", APPROVERS, REQUESTERS))
     session = {"name": settings.SESSION_COOKIE_NAME, "value": client.cookies[settings.SESSION_COOKIE_NAME].value}
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        context = browser.new_context(viewport={"width": 1200, "height": 900})
-        context.add_cookies([{**session, "url": live_server.url}])
-        opened = context.new_page()
-        opened.goto(live_server.url + reverse("admin:registry_ui_modelversion_change", args=[candidate.pk]))
-        yield opened
-        browser.close()
+    page.context.add_cookies([{**session, "url": live_server.url}])
+    page.set_viewport_size({"width": 1200, "height": 900})
+    page.goto(live_server.url + reverse("admin:registry_ui_modelversion_change", args=[candidate.pk]))
+    return page
 
 
-def test_the_slider_shows_each_threshold_and_fills_the_form(page: Page) -> None:
-    assert page.inner_text("[data-shown=flips]") == "10"
+def test_the_slider_shows_each_threshold_and_fills_the_form(review: Page) -> None:
+    assert review.inner_text("[data-shown=flips]") == "10"
 
-    page.focus("#threshold-range")
-    page.keyboard.press("Home")
+    review.focus("#threshold-range")
+    review.keyboard.press("Home")
 
-    assert page.inner_text("[data-shown=threshold]") == "0.0100"
-    assert page.inner_text("[data-shown=recall]") == "1.0000"
-    assert page.input_value("#threshold-value") == "0.01"
-    marker = page.locator("[data-marker]").first
+    assert review.inner_text("[data-shown=threshold]") == "0.0100"
+    assert review.inner_text("[data-shown=recall]") == "1.0000"
+    assert review.input_value("#threshold-value") == "0.01"
+    marker = review.locator("[data-marker]").first
     assert float(marker.get_attribute("x1") or 0) < 60
 
 
-def test_progress_shows_itself_until_the_work_is_done(page: Page) -> None:
-    page.click("text=Replay again")
-    page.wait_for_selector("#replay-progress")
+def test_progress_shows_itself_until_the_work_is_done(review: Page) -> None:
+    review.click("text=Replay again")
+    review.wait_for_selector("#replay-progress")
     queued = BackgroundTask.objects.filter(kind="flips", state="queued")
     queued.update(done=1, total=4, step="replaying")
-    page.wait_for_selector("text=replaying, 1 of 4", timeout=10_000)
+    review.wait_for_selector("text=replaying, 1 of 4", timeout=10_000)
 
     computed(ModelVersion.objects.get(number=2))
 
-    page.wait_for_selector("text=Replay again", timeout=10_000)
+    review.wait_for_selector("text=Replay again", timeout=10_000)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1200, 400])
-def test_it_is_accessible_and_fits(page: Page, scheme: str, width: int) -> None:
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    page.set_viewport_size({"width": width, "height": 900})
-    page.reload()
-    assert page.evaluate("document.documentElement.classList.contains('dark')") is (scheme == "dark")
+def test_it_is_accessible_and_fits(review: Page, scheme: str, width: int) -> None:
+    review.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    review.set_viewport_size({"width": width, "height": 900})
+    review.reload()
+    assert review.evaluate("document.documentElement.classList.contains('dark')") is (scheme == "dark")
 
-    found = Axe().run(page).response["violations"]
+    found = Axe().run(review).response["violations"]
 
     assert [item["id"] for item in found if item["impact"] in ("serious", "critical")] == []
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert review.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
