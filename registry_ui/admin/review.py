@@ -215,6 +215,8 @@ def _flip_tiles(flips: Mapping[str, Any]) -> list[Tile]:
 
 def _certainty(metric: str, difference: float, interval: Mapping[str, float]) -> tuple[str, str]:
     """The interval in words, and the tone of a difference that it leaves standing."""
+    if difference == interval["low"] == interval["high"] == 0:
+        return "the same on these rows", ""
     shown = f"95 % {interval['low']:+.4f} to {interval['high']:+.4f}"
     if interval["low"] <= 0 <= interval["high"]:
         return f"{shown}: may be chance", "unsure"

@@ -10,6 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from registry_ui.admin.review import tiles
 from registry_ui.models import BackgroundTask, Decision, ModelVersion
 from registry_ui.services.access import APPROVERS, REQUESTERS, Actor
 from registry_ui.services.decisions import version_approve
@@ -191,3 +192,13 @@ def test_lists_do_not_read_the_curves_and_a_page_asks_little(olga: Client, candi
     with CaptureQueriesContext(connection) as asked:
         olga.get(url("change", candidate.pk))
     assert len(asked) <= MOST_QUERIES
+
+
+def test_equal_answers_are_called_the_same_and_not_chance() -> None:
+    none = {"difference": 0.0, "low": 0.0, "high": 0.0}
+    metric = {"metric": "accuracy", "decisive": True, "candidate": {"value": 1.0}, "paired": none}
+    evidence = {"metrics": [metric], "flips": None, "serving": None, "paired_slices": {}, "warnings": []}
+
+    (tile,) = tiles(evidence)
+
+    assert (tile.value, tile.note, tile.tone) == ("+0.0000", "to 1.0000; the same on these rows", "")
