@@ -1,5 +1,7 @@
 """`manage.py export_audit --format csv|json`: the audit log to standard output, whole or a part of it."""
 
+import os
+import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from datetime import datetime
 from typing import Any
@@ -30,8 +32,12 @@ class Command(BaseCommand):
             entries = entries.filter(model=options["model"])
         if options["since"]:
             entries = entries.filter(at__gte=options["since"])
-        for line in export_lines(entries=entries, form=options["format"]):
-            self.stdout.write(line, ending="")
+        try:
+            for line in export_lines(entries=entries, form=options["format"]):
+                self.stdout.write(line, ending="")
+            self.stdout.flush()
+        except BrokenPipeError:  # who reads had enough: `head`, or a pager that was left
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _moment(text: str) -> datetime:
