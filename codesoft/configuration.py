@@ -71,12 +71,10 @@ def database(*, state: Path) -> dict[str, Any]:
     url: str = env.str("DATABASE_URL", "")
     if not url:
         return {"ENGINE": SQLITE, "NAME": str(state / "codesoft.sqlite3")}
-    try:
-        if url.partition("://")[0] in _SCHEMES:  # else the library warns of it, password and all
+    with suppress(ValueError):  # it quotes the address, password and all, so that it cannot stand as the cause
+        if url.partition("://")[0] in _SCHEMES:  # else the library warns of it, in the same words
             configured: dict[str, Any] = env.db("DATABASE_URL")
             return configured
-    except ValueError:
-        pass
     raise ImproperlyConfigured(
         "DATABASE_URL is no address of PostgreSQL. It looks like postgres://USER:PASSWORD@HOST:5432/NAME, "
         "USER and PASSWORD percent-encoded."

@@ -1,4 +1,4 @@
-"""The serving tables in the admin: to look at. What serves is decided on the registry's pages."""
+"""The prediction log and the observations in the admin, to look at. What serves has its pages in the registry."""
 
 import uuid
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
-from predictions.models import Deployment, Generation, Observation, Prediction
+from predictions.models import Deployment, Observation, Prediction
 
 
 class LightChangeList(ChangeList):  # type: ignore[misc]
@@ -113,28 +113,6 @@ class PredictionAdmin(ReadOnlyAdmin):
             return queryset.filter(pk=uuid.UUID(term)), False
         except ValueError:
             return queryset.filter(entity_id=term), False
-
-
-@admin.register(Deployment)
-class DeploymentAdmin(ReadOnlyAdmin):
-    list_display: ClassVar = ["model", "generation", "champion_version", "canary_version", "canary_share", "updated_at"]
-    search_fields: ClassVar = ["model"]
-    ordering: ClassVar = ["model"]
-
-
-@admin.register(Generation)
-class GenerationAdmin(ReadOnlyAdmin):
-    list_display: ClassVar = [
-        "model",
-        "number",
-        "champion_version",
-        "canary_version",
-        "canary_share",
-        "cause",
-        "created_at",
-    ]
-    list_filter: ClassVar = ["model"]
-    ordering: ClassVar = ["-created_at"]
 
 
 @admin.register(Observation)

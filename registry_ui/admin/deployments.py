@@ -26,8 +26,6 @@ _SHOWN = 20
 _RUNS_SHOWN = 5
 _Status = ModelVersion.Status
 
-admin.site.unregister(Deployment)  # the serving layer shows these rows; the buttons belong to this one
-
 
 class RollBackForm(ServingForm):
     number = forms.IntegerField(min_value=1)

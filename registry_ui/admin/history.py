@@ -18,8 +18,6 @@ from registry_ui.admin.pages import PerModelAdmin
 from registry_ui.moments import past_moment_parse
 from registry_ui.selectors import models_visible, served_at
 
-admin.site.unregister(Generation)  # the serving layer shows these rows; the question to them belongs to this one
-
 
 @admin.register(Generation)
 class GenerationAdmin(PerModelAdmin):

@@ -87,23 +87,13 @@ def write_candidate(
     artifacts = Artifacts(model)
     bundle_hash = write_bundle(root / artifacts.bundle, *bundle_files(model, flavour, heaviest, threshold))
     triple = {"model": model, "bundle_hash": bundle_hash, "data_hash": data * 64}
-    compared = champion and {"version": champion.number, "bundle_hash": champion.bundle_hash}
     metrics = {"accuracy": {"value": accuracy, "low": accuracy - 0.02, "high": accuracy + 0.02}}
-    judged = champion and {
-        **(compared or {}),
-        "comparable": True,
-        "metrics": champion.metrics,
-        "candidate_metrics": metrics,
-        "rows": {"compared": 100, "refused": 0},
-    }
-    below = accuracy < floor
     recommendation = {
         **triple,
-        "verdict": "below_floors" if below else verdict or ("keep" if champion else "first"),
+        **_ruled(accuracy, floor, verdict or ("keep" if champion else "first")),
         "reasons": ["Accuracy is what it is."],
-        "champion": compared,
+        "champion": _named(champion),
         "comparison": None,
-        "floors": [{"metric": "accuracy", "floor": floor, "value": accuracy, "passed": not below}],
         "promotion": {
             "mode": mode,
             "metric": "accuracy",
@@ -113,12 +103,30 @@ def write_candidate(
         },
         "metrics": {"accuracy": accuracy},
     }
+    judged = champion and {
+        **(_named(champion) or {}),
+        "comparable": True,
+        "metrics": champion.metrics,
+        "candidate_metrics": metrics,
+        "rows": {"compared": 100, "refused": 0},
+    }
     report = {**triple, "metrics": metrics, "champion": judged, "rows": {"held_out": 100}, "parameters": {}}
     if held_out:
         report |= _judged(root, artifacts, champion, threshold)
     write_bytes(root / artifacts.report, readable_json(report))
     write_bytes(root / artifacts.recommendation, readable_json(recommendation))
     return root
+
+
+def _named(champion: ModelVersion | None) -> dict[str, Any] | None:
+    return champion and {"version": champion.number, "bundle_hash": champion.bundle_hash}
+
+
+def _ruled(accuracy: float, floor: float, verdict: str) -> dict[str, Any]:
+    """The floor, and the verdict that holds where it is reached."""
+    passed = accuracy >= floor
+    row = {"metric": "accuracy", "floor": floor, "value": accuracy, "passed": passed}
+    return {"verdict": verdict if passed else "below_floors", "floors": [row]}
 
 
 def _judged(root: Path, artifacts: Artifacts, champion: ModelVersion | None, threshold: float) -> dict[str, Any]:
@@ -131,7 +139,7 @@ def _judged(root: Path, artifacts: Artifacts, champion: ModelVersion | None, thr
     judged = judge_held_out(bundle, labelled, yardstick=yardstick, champion=theirs or None)
     write_labelled(root / artifacts.held_out_rows, labelled, fields=bundle.inputs)
     write_scores(root / artifacts.scores, judged.scores)
-    who = champion and {"version": champion.number, "bundle_hash": champion.bundle_hash}
+    who = _named(champion)
     return {
         "threshold": threshold,
         "labels": list(bundle.labels),

@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from registry_ui.admin.review import tiles
+from registry_ui.admin.review_summary import tiles
 from registry_ui.models import BackgroundTask, Decision, ModelVersion
 from registry_ui.services.access import APPROVERS, REQUESTERS, Actor
 from registry_ui.services.decisions import version_approve

@@ -1,0 +1,23 @@
+"""The registry's tables. `registry_ui.services` alone writes them."""
+
+from registry_ui.models.audit import AuditEntry, AuditHead
+from registry_ui.models.decisions import ApprovalRequest, Decision, ModelPolicy
+from registry_ui.models.mirror import ForeignChange, MirrorState, OutboxEntry
+from registry_ui.models.notifications import Notification
+from registry_ui.models.versions import ModelVersion
+from registry_ui.models.work import BackgroundTask, PipelineRun
+
+__all__ = [
+    "ApprovalRequest",
+    "AuditEntry",
+    "AuditHead",
+    "BackgroundTask",
+    "Decision",
+    "ForeignChange",
+    "MirrorState",
+    "ModelPolicy",
+    "ModelVersion",
+    "Notification",
+    "OutboxEntry",
+    "PipelineRun",
+]
