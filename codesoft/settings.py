@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 
 from codesoft import configuration
@@ -265,6 +266,7 @@ UNFOLD = {
     "SITE_HEADER": "Codesoft MLOps",
     "SITE_SUBHEADER": "Registry",
     "SITE_URL": "/",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda _: static("codesoft.svg")}],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "registry_ui.admin.home.dashboard",
