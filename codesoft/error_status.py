@@ -25,6 +25,7 @@ STATUS: dict[type[CodesoftError], int] = {
     predictions.NoLiveVersion: 503,
     predictions.NotReady: 503,
     predictions.SpoolFull: 503,
+    predictions.NotANumber: 500,
     registry.PermissionRefused: 403,
     registry.ReasonRequired: 400,
     registry.InvalidShare: 400,

@@ -13,21 +13,26 @@ _MOST = 16 * 2**20
 
 
 class DrainBodyMiddleware:
-    """Reads the rest of a body that a refusal (401, 404, 405, 413, …) did not look at, before the refusal leaves.
-
-    A client that has its answer may send the next request right behind the rest of the body. gunicorn's threaded worker
-    takes both from the socket at once, and then waits for bytes that are already in its buffer.
-    """
+    """Reads the rest of a body that the answer did not look at, before the answer leaves."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self._get_response(request)
-        if request.META.get("wsgi.input_terminated"):  # elsewhere reading beyond the body would wait for ever
-            with suppress(MalformedBody):  # there is no rest that could be read
-                drain(request.META["wsgi.input"])
+        drain_body(request)
         return response
+
+
+def drain_body(request: HttpRequest) -> None:
+    """Read the rest of a body that a refusal (401, 404, 405, 413, …) did not look at.
+
+    A client that has its answer may send the next request right behind the rest of the body. gunicorn's threaded worker
+    takes both from the socket at once, and then waits for bytes that are already in its buffer.
+    """
+    if request.META.get("wsgi.input_terminated"):  # elsewhere reading beyond the body would wait for ever
+        with suppress(MalformedBody):  # there is no rest that could be read
+            drain(request.META["wsgi.input"])
 
 
 def drain(stream: IO[Any]) -> None:

@@ -24,6 +24,12 @@ class SpoolFull(CodesoftError):
     retryable = True
 
 
+class NotANumber(CodesoftError):
+    """A model's answer is not a probability. It is neither given nor logged."""
+
+    code = "not_a_number"
+
+
 class MalformedBody(CodesoftError):
     """The request's body is not strict JSON."""
 

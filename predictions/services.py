@@ -1,32 +1,33 @@
 """The one core behind every door: a prediction is routed, validated, scored and remembered here."""
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import uuid_utils
 
 from ml_pipeline.bundle.model_bundle import Answer
-from ml_pipeline.canonical import canonical_json
-from ml_pipeline.errors import UnknownModel
+from ml_pipeline.errors import CodesoftError, UnknownModel
 from ml_pipeline.inputs import Row, jsonable
 from predictions import metrics
-from predictions.errors import SpoolFull
+from predictions.errors import NotANumber, SpoolFull
 from predictions.serving import current, serving_process
 from predictions.serving.routing import LiveModel, LiveVersion, choose_version
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Predicted:
     """The answer to one request. `ids` are in the order of `answers`; None where best effort could not log them."""
 
     model: str
     version: int
     route: str
-    answers: tuple[Answer, ...]
-    ids: tuple[str, ...] | None
+    answers: Sequence[Answer]
+    ids: Sequence[str] | None
 
 
 def predict(
@@ -37,17 +38,19 @@ def predict(
     `rows` are unchecked mappings of input names to values, `entity_ids` (as many as rows) say whom each is about. When
     this returns with ids, every answer is in the log, whatever happens to this process.
     """
-    with metrics.counting_errors(known_label(model=model)):
+    try:
         started = time.perf_counter()
         live = find_model(model=model)
-        ids = tuple(str(uuid_utils.uuid7()) for _ in rows)
-        entities = list(entity_ids or [None] * len(rows))
-        route, version = choose_version(live, [entity for entity in entities if entity], next(iter(ids), ""))
+        ids = [str(uuid_utils.uuid7()) for _ in rows]
+        entities = entity_ids or [None] * len(rows)
+        route, version = choose_version(live, [entity for entity in entities if entity], ids[0] if ids else "")
         checked = version.bundle.validate(rows)
-        answers = tuple(version.bundle.predict(checked))
-        latency = time.perf_counter() - started
-        shared = _shared_columns(model, version, route, caller, latency)
+        answers = version.bundle.predict(checked)
+        shared = _shared_columns(model, version, route, caller, time.perf_counter() - started)
         logged = _log(version, _lines(shared, ids, entities, checked, answers))
+    except CodesoftError as refusal:
+        count_refusal(model, refusal)
+        raise
     _count(model, version, route, answers, time.perf_counter() - started)
     return Predicted(model, version.version, route, answers, ids if logged else None)
 
@@ -63,10 +66,10 @@ def find_model(*, model: str) -> LiveModel:
     return models[model]
 
 
-def known_label(*, model: str) -> str:
-    """The model's name as a metrics label: a caller cannot invent labels."""
-    known = serving_process().knows(model)
-    return model if known else metrics.UNKNOWN_MODEL
+def count_refusal(model: str, refusal: CodesoftError) -> None:
+    """Under the model's name only if it is known: a caller cannot invent labels."""
+    label = model if serving_process().knows(model) else metrics.UNKNOWN_MODEL
+    metrics.PREDICTION_ERRORS.labels(label, refusal.code).inc()
 
 
 def _shared_columns(model: str, version: LiveVersion, route: str, caller: str, latency: float) -> dict[str, Any]:
@@ -88,9 +91,12 @@ def _lines(
     rows: Sequence[Row],
     answers: Sequence[Answer],
 ) -> bytes:
-    """One line a row, in one piece: the request is in the log as a whole or not at all."""
-    records = (
-        {
+    """One line a row, in one piece: the request is in the log as a whole or not at all. NotANumber refuses it."""
+    lines = []
+    for prediction_id, entity, row, answer in zip(ids, entities, rows, answers, strict=True):
+        if not 0.0 <= answer.probability <= 1.0:  # NaN is not, either
+            raise NotANumber(f"Version {shared['version']} of {shared['model']} gave no probability.")
+        record = {
             **shared,
             "id": prediction_id,
             "entity_id": entity or "",
@@ -99,9 +105,8 @@ def _lines(
             "probability": answer.probability,
             "threshold": answer.threshold,
         }
-        for prediction_id, entity, row, answer in zip(ids, entities, rows, answers, strict=True)
-    )
-    return b"".join(canonical_json(record) + b"\n" for record in records)
+        lines.append(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
+    return b"".join(lines)
 
 
 def _log(version: LiveVersion, lines: bytes) -> bool:
@@ -116,6 +121,6 @@ def _log(version: LiveVersion, lines: bytes) -> bool:
 
 
 def _count(model: str, version: LiveVersion, route: str, answers: Sequence[Answer], seconds: float) -> None:
-    for answer in answers:
-        metrics.PREDICTIONS.labels(model, version.version, answer.label, route).inc()
-    metrics.PREDICTION_SECONDS.labels(model).observe(seconds)
+    for label, times in Counter([answer.label for answer in answers]).items():
+        metrics.predictions(model, version.version, label, route).inc(times)
+    metrics.prediction_seconds(model).observe(seconds)

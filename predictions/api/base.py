@@ -1,17 +1,17 @@
 """What every view of the API has in common: JSON whatever the caller accepts, bodies in chunks, a plain OPTIONS."""
 
-from typing import Any
+from typing import Any, ClassVar
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
-from rest_framework.renderers import BaseRenderer
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.mediatypes import media_type_matches
 from rest_framework.views import APIView
 
-from predictions.api.parsing import accept_chunked
+from predictions.api.parsing import StrictJSONParser, accept_chunked
 
 
 class AlwaysJSON(BaseContentNegotiation):
@@ -27,13 +27,43 @@ class AlwaysJSON(BaseContentNegotiation):
 
 
 class ApiView(APIView):
-    """The base of the API's views."""
+    """The base of the API's views. None of what DRF would negotiate for each request depends on the request."""
 
-    content_negotiation_class = AlwaysJSON
+    METHODS: ClassVar = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+    _PARSERS: ClassVar[list[BaseParser]] = [StrictJSONParser()]
+    _RENDERER: ClassVar = JSONRenderer()
+    _NEGOTIATOR: ClassVar = AlwaysJSON()
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        return Request(
+            request,
+            parsers=self._PARSERS,
+            authenticators=self.get_authenticators(),
+            negotiator=self._NEGOTIATOR,
+            parser_context={"view": self, "args": args, "kwargs": kwargs},
+        )
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
+        request.accepted_renderer = self._RENDERER
+        request.accepted_media_type = self._RENDERER.media_type
+        self.perform_authentication(request)
+        self.check_permissions(request)
         accept_chunked(request._request)
+
+    def finalize_response(  # type: ignore[override] # bytes that are JSON already are an HttpResponse
+        self, request: Request, response: HttpResponse, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        if isinstance(response, Response):
+            response.accepted_renderer = self._RENDERER
+            response.accepted_media_type = self._RENDERER.media_type
+            response.renderer_context = {}  # type: ignore[attr-defined]
+        if response.status_code == 405 or request.method == "OPTIONS":
+            response.headers["Allow"] = ", ".join(self.allowed_methods)
+        return response
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        return {}  # `finalize_response` gives `Allow` to the answers that need it
 
     def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
         return Response(status=204)

@@ -2,14 +2,18 @@
 
 from typing import Any
 
+import orjson
 from django.conf import settings
+from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from predictions import metrics, services
+from ml_pipeline.errors import CodesoftError
+from predictions import services
 from predictions.api.base import ApiView
+from predictions.api.parsing import JSON, read_json
 from predictions.api.presenting import present_model, present_predictions, present_summary
 from predictions.api.requests import parse_request
 from predictions.api.schema import build_schema
@@ -20,14 +24,17 @@ from predictions.serving import current
 class PredictionsView(ApiView):
     """`POST /api/v1/models/<model>/predictions`"""
 
-    def post(self, request: Request, model: str) -> Response:
-        with metrics.counting_errors(services.known_label(model=model)):
+    def post(self, request: Request, model: str) -> HttpResponse:
+        try:
             services.find_model(model=model)
-            asked = parse_request(request.data)
+            asked = parse_request(read_json(request._request))
+        except CodesoftError as refusal:
+            services.count_refusal(model, refusal)
+            raise
         predicted = services.predict(
             model=model, rows=asked.rows, entity_ids=asked.entity_ids, caller=request.user.get_username()
         )
-        return Response(present_predictions(predicted))
+        return HttpResponse(orjson.dumps(present_predictions(predicted)), content_type=JSON)
 
 
 @extend_schema(exclude=True)

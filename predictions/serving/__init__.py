@@ -17,6 +17,8 @@ _process: ServingProcess | None = None
 def serving_process() -> ServingProcess:
     """The one of this process, made from the settings when it is first asked for."""
     global _process
+    if (process := _process) is not None:
+        return process
     with _lock:
         if _process is None:
             _process = ServingProcess(settings.SERVING_DIR, Spool(settings.SPOOL_DIR, settings.SPOOL_LIMIT_BYTES))

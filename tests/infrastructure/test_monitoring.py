@@ -14,8 +14,7 @@ DASHBOARD = MONITORING / "grafana" / "dashboards" / "codesoft.json"
 
 # From django-prometheus and Prometheus itself: names of other projects, hence a list.
 FOREIGN_METRICS = {
-    "django_http_requests_total_by_view_transport_method_total",
-    "django_http_responses_total_by_status_total",
+    "django_http_responses_total_by_status_view_method_total",
     "django_http_requests_latency_seconds_by_view_method_bucket",
     "up",
 }

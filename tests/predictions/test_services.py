@@ -1,10 +1,13 @@
 """The prediction service: one core for every door."""
 
+import math
+
 import pytest
 
+from ml_pipeline.bundle.model_bundle import Answer, ModelBundle
 from ml_pipeline.errors import InvalidInputs, UnknownModel
 from predictions import services
-from predictions.errors import NoLiveVersion, SpoolFull
+from predictions.errors import NoLiveVersion, NotANumber, SpoolFull
 from predictions.models import Prediction
 from predictions.prediction_log.spool import Spool
 from predictions.serving.process import ServingProcess
@@ -77,3 +80,14 @@ def test_a_canary_answers_its_share_of_entities_and_always_the_same_ones(live: S
     first = routes()
     assert first == routes()
     assert 0.2 < list(first.values()).count("canary") / len(entities) < 0.4
+
+
+@pytest.mark.parametrize("probability", [math.nan, math.inf, -0.1, 1.1])
+def test_what_is_no_probability_is_neither_given_nor_logged(
+    live: ServingProcess, monkeypatch: pytest.MonkeyPatch, probability: float
+) -> None:
+    monkeypatch.setattr(ModelBundle, "predict", lambda _bundle, _rows: [Answer("positive", probability, 0.5)])
+
+    with pytest.raises(NotANumber):
+        services.predict(model="sentiment", rows=[{"text": "fine"}])
+    assert live.spool.measure().bytes == 0
