@@ -7,6 +7,8 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "codesoft.settings")
 application = get_wsgi_application()
 
-from predictions.serving import start_serving  # noqa: E402 - needs the configured applications
+from codesoft import idle_connections  # noqa: E402 - needs the configured applications
+from predictions.serving import start_serving  # noqa: E402
 
+idle_connections.install()
 start_serving()
