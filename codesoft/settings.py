@@ -218,6 +218,7 @@ CELERY_BEAT_SCHEDULE = {
         "deliver_notifications": 5.0,
         "requeue_expired_leases": 15.0,
         "sync_registry": 300.0,
+        "forget_kept_answers": 3600.0,
     }.items()
 }
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"

@@ -30,6 +30,32 @@ class NotANumber(CodesoftError):
     code = "not_a_number"
 
 
+class InvalidIdempotencyKey(CodesoftError):
+    """The header `Idempotency-Key` is empty, too long, or not visible ASCII."""
+
+    code = "invalid_idempotency_key"
+
+
+class IdempotencyKeyReused(CodesoftError):
+    """The key was used for another request in the last 24 hours."""
+
+    code = "idempotency_key_reused"
+
+
+class AnswerInProgress(CodesoftError):
+    """The same request, under the same key, has not been answered yet."""
+
+    code = "answer_in_progress"
+    retryable = True
+
+
+class IdempotencyUnavailable(CodesoftError):
+    """The database, which a request with a key needs, does not answer in time."""
+
+    code = "idempotency_unavailable"
+    retryable = True
+
+
 class MalformedBody(CodesoftError):
     """The request's body is not strict JSON."""
 

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 
 class Deployment(models.Model):
@@ -93,6 +94,27 @@ class Prediction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model} {self.version}: {self.label}"
+
+
+class KeptAnswer(models.Model):
+    """What a request with an `Idempotency-Key` was answered. `status` is null while it is being answered."""
+
+    token = models.CharField(max_length=128)
+    key = models.CharField(max_length=255)
+    request_hash = models.CharField(max_length=64)
+    attempt = models.PositiveIntegerField(default=1)
+    status = models.PositiveSmallIntegerField(null=True)
+    body = models.TextField(blank=True)
+    location = models.CharField(max_length=500, blank=True)
+    reserved_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="one_answer_a_token_and_key", fields=["token", "key"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.status}"
 
 
 class Observation(models.Model):

@@ -6,6 +6,7 @@ from uuid import UUID
 from celery import shared_task
 
 from ml_pipeline.errors import TrackingUnavailable
+from predictions.idempotency.answers import forget_old_answers
 from registry_ui.services import background, delivery, execution, mirroring, runs, syncing
 from registry_ui.services.background_kinds import KINDS
 
@@ -25,6 +26,11 @@ def execute_task(task_id: str) -> None:
 def requeue_expired_leases() -> None:
     runs.runs_requeue_expired()
     background.tasks_requeue_expired()
+
+
+@shared_task
+def forget_kept_answers() -> None:
+    forget_old_answers()
 
 
 @shared_task

@@ -50,6 +50,10 @@ class ApiView(APIView):
         self.check_permissions(request)
         accept_chunked(request._request)
 
+    @classmethod
+    def rendered(cls, data: Any) -> bytes:
+        return cls._RENDERER.render(data)
+
     def finalize_response(  # type: ignore[override] # bytes that are JSON already are an HttpResponse
         self, request: Request, response: HttpResponse, *args: Any, **kwargs: Any
     ) -> HttpResponse:

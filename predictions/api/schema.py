@@ -13,7 +13,7 @@ from drf_spectacular.generators import SchemaGenerator
 from rest_framework.request import Request
 
 from predictions.api.requests import ENTITY_ID_LENGTH
-from predictions.api.schema_components import COMPONENTS, error_responses
+from predictions.api.schema_components import COMPONENTS, IDEMPOTENCY_KEY, error_responses
 from predictions.api.schema_inputs import row_schema
 from predictions.serving import current
 from predictions.serving.routing import LiveModel, LiveVersion
@@ -87,6 +87,7 @@ def _predict_operation(live: LiveModel, version: LiveVersion) -> Schema:
         "description": f"{bundle.description}\n\nVersion {version.version} is live.".strip(),
         "tags": ["predictions"],
         "security": SECURITY,
+        "parameters": [IDEMPOTENCY_KEY],
         "requestBody": {
             "required": True,
             "content": {"application/json": {"schema": _request_schema(row), "examples": _request_examples(version)}},
@@ -101,7 +102,7 @@ def _predict_operation(live: LiveModel, version: LiveVersion) -> Schema:
                     }
                 },
             },
-            **error_responses(400, 401, 404, 405, 413, 415, 503),
+            **error_responses(400, 401, 404, 405, 409, 413, 415, 422, 503),
         },
     }
 

@@ -16,12 +16,15 @@ ERRORS: dict[int, tuple[str, str]] = {
     401: ("Unauthorized", "No token, or one that is unknown, revoked or expired."),
     404: ("NotFound", "No model of that name."),
     405: ("MethodNotAllowed", "Another method is needed; `Allow` names it."),
+    409: ("AnswerInProgress", "The same request, under the same `Idempotency-Key`, is being answered. Try again."),
     413: ("TooLarge", "The body (`body_too_large`) or the number of rows (`too_many_rows`) is beyond the limit."),
     415: ("UnsupportedMediaType", "The body must be `application/json`."),
+    422: ("KeyReused", "The `Idempotency-Key` was used for another request in the last 24 hours."),
     503: (
         "Unavailable",
-        "No live version (`no_live_version`), a full log (`spool_full`), or a process that has just started "
-        "(`not_ready`). Try again later.",
+        "No live version (`no_live_version`), a full log (`spool_full`), a process that has just started "
+        "(`not_ready`), or a database that does not answer (`idempotency_unavailable`; only where a key was sent). "
+        "Try again later.",
     ),
 }
 
@@ -73,6 +76,18 @@ COMPONENTS: dict[str, dict[str, Any]] = {
         }
         for name, description in ERRORS.values()
     },
+}
+
+
+IDEMPOTENCY_KEY: dict[str, Any] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": (
+        "The same request under the same key gets the same answer for 24 hours, marked `Idempotency-Replayed: true`. "
+        "A fresh UUID for each request will do."
+    ),
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
 
 

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from ml_pipeline.errors import CodesoftError
 from predictions import services
 from predictions.api.base import ApiView
+from predictions.api.idempotent import idempotent
 from predictions.api.parsing import JSON, read_json
 from predictions.api.presenting import present_model, present_predictions, present_summary
 from predictions.api.requests import parse_request
@@ -24,6 +25,7 @@ from predictions.serving import current
 class PredictionsView(ApiView):
     """`POST /api/v1/models/<model>/predictions`"""
 
+    @idempotent
     def post(self, request: Request, model: str) -> HttpResponse:
         try:
             services.find_model(model=model)

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from predictions.api.base import ApiView
+from predictions.api.idempotent import HEADER, idempotent
 from registry_ui.api.shapes import (
     DecisionRequest,
     DecisionShape,
@@ -37,6 +38,13 @@ from registry_ui.services.preconditions import Confirmed
 from registry_ui.services.runs import run_cancel, run_request
 
 _NEWEST = 100
+_KEY = OpenApiParameter(
+    HEADER,
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    pattern="^[!-~]{1,255}$",
+    description="The same request under the same key gets the same answer for 24 hours.",
+)
 _ERRORS = {
     400: "No such request: `details` names what is wrong.",
     401: "No token, or one that is not valid.",
@@ -49,6 +57,8 @@ _ERRORS = {
     ),
     413: "The body is too large.",
     415: "The body must be `application/json`.",
+    422: "The `Idempotency-Key` was used for another request.",
+    503: "The database that keeps answers by their `Idempotency-Key` does not answer. Try again with the same key.",
 }
 _DECIDE: dict[str, Callable[..., Decision]] = {
     "approve": version_approve,
@@ -104,8 +114,10 @@ class DecisionsView(ApiView):
         operation_id="decide",
         tags=["registry"],
         request=DecisionRequest,
-        responses=_answers({201: DecisionShape}, 400, 403, 409, 413, 415),
+        parameters=[_KEY],
+        responses=_answers({201: DecisionShape}, 400, 403, 409, 413, 415, 422, 503),
     )
+    @idempotent
     def post(self, request: Request, model: str, number: str) -> Response:
         """Decide about a version: approve it, try it as a canary, roll back to it, and the like.
 
@@ -145,8 +157,13 @@ class RunsView(ApiView):
     """`POST /api/v1/models/<model>/runs`"""
 
     @extend_schema(
-        operation_id="request_run", tags=["runs"], request=None, responses=_answers({202: RunShape}, 403, 409)
+        operation_id="request_run",
+        tags=["runs"],
+        request=None,
+        parameters=[_KEY],
+        responses=_answers({202: RunShape}, 400, 403, 409, 413, 422, 503),
     )
+    @idempotent
     def post(self, request: Request, model: str) -> Response:
         """Train the model anew. 409 names the run that is active already."""
         run = run_request(model=model, actor=Actor.person(request.user), trigger="api")
@@ -168,8 +185,13 @@ class CancellationView(ApiView):
     """`POST /api/v1/models/<model>/runs/<id>/cancellation`"""
 
     @extend_schema(
-        operation_id="cancel_run", tags=["runs"], request=None, responses=_answers({200: RunShape}, 403, 409)
+        operation_id="cancel_run",
+        tags=["runs"],
+        request=None,
+        parameters=[_KEY],
+        responses=_answers({200: RunShape}, 400, 403, 409, 413, 422, 503),
     )
+    @idempotent
     def post(self, request: Request, model: str, run: str) -> Response:
         """Cancel a queued or running run."""
         return _json(RunShape.of(run_cancel(model=model, run_id=run, actor=Actor.person(request.user))))
