@@ -12,11 +12,13 @@ import uuid_utils
 
 from ml_pipeline.bundle.model_bundle import Answer
 from ml_pipeline.errors import CodesoftError, UnknownModel
-from ml_pipeline.inputs import Row, jsonable
+from ml_pipeline.inputs import Row, format_moment
 from predictions import metrics
 from predictions.errors import NotANumber, SpoolFull
 from predictions.serving import current, serving_process
 from predictions.serving.routing import LiveModel, LiveVersion, choose_version
+
+_LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_PASSTHROUGH_DATETIME
 
 
 @dataclass(slots=True)
@@ -100,12 +102,12 @@ def _lines(
             **shared,
             "id": prediction_id,
             "entity_id": entity or "",
-            "inputs": jsonable(row),
+            "inputs": row,
             "label": answer.label,
             "probability": answer.probability,
             "threshold": answer.threshold,
         }
-        lines.append(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
+        lines.append(orjson.dumps(record, default=format_moment, option=_LINE))
     return b"".join(lines)
 
 

@@ -61,7 +61,7 @@ class ApiView(APIView):
             response.accepted_renderer = self._RENDERER
             response.accepted_media_type = self._RENDERER.media_type
             response.renderer_context = {}  # type: ignore[attr-defined]
-        if response.status_code == 405 or request.method == "OPTIONS":
+        if response.status_code in (204, 405):  # of OPTIONS, and of another method than those
             response.headers["Allow"] = ", ".join(self.allowed_methods)
         return response
 
