@@ -1,5 +1,6 @@
 """The web process: Django, then the serving thread. Imported after the fork, so each worker loads its own models."""
 
+import gc
 import os
 
 from django.core.wsgi import get_wsgi_application
@@ -12,3 +13,9 @@ from predictions.serving import start_serving  # noqa: E402
 
 idle_connections.install()
 start_serving()
+
+# What stands now stays until the end, so the garbage collector need not walk it again: a full walk would hold up the
+# request that it falls into. The young are looked at after 20,000 allocations, some 40 requests, not after 700.
+gc.collect()
+gc.freeze()
+gc.set_threshold(20_000, 20, 20)
