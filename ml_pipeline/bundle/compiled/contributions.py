@@ -26,9 +26,9 @@ class MemberContributions:
     """`baseline + sum of the contributions == score`, and `to_probability(score)` is this member's probability.
 
     `label` is the class whose score it is: the positive one of a binary model, the predicted one of a multi-class
-    model (whose other scores `to_probability` keeps as they are). `weight` is the member's share in the mean of the
-    probabilities (the shares sum to 1); `finish` maps that mean to the bundle's probability, and is the identity except
-    where the vote as a whole was calibrated.
+    model. `weight` is the member's share in the mean of the probabilities (the shares sum to 1), and `finish` maps that
+    mean to the bundle's probability: the identity, except where a vote was calibrated as a whole. Both functions keep
+    the scores and probabilities of a multi-class model's other labels as they are.
     """
 
     label: str
@@ -37,3 +37,4 @@ class MemberContributions:
     score: float
     contributions: Sequence[Contribution]
     to_probability: Callable[[float], float]
+    finish: Callable[[float], float]
