@@ -58,7 +58,9 @@ class RowValidator:
                 checked.append(values)
         if bad:
             raise InvalidInputs(
-                f"{len(bad)} of {len(rows)} rows cannot be scored." if len(rows) > 1 else "The inputs cannot be scored.",
+                f"{len(bad)} of {len(rows)} rows cannot be scored."
+                if len(rows) > 1
+                else "The inputs cannot be scored.",
                 advice="Nothing was predicted. Correct the fields named in `details` and send the request again.",
                 details={"rows": bad},
             )

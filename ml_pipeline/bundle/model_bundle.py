@@ -148,9 +148,15 @@ class ModelBundle:
 
         The pipeline gave those answers: where compiled ones differ, the bundle answers by the pipeline from now on.
         """
-        if self._compiled is not None and (difference := self._difference()) is not None:
+        if self._compiled is not None:
+            if (difference := self._difference(self._compiled)) is None:
+                return
             self.use_pipeline(f"compiled, it answers otherwise: {difference.message}")
-        if (difference := self._difference()) is not None:
+        self.prove_pipeline()
+
+    def prove_pipeline(self) -> None:
+        """Raise InvalidBundle unless the model file loads as a pipeline, and that gives the recorded answers."""
+        if (difference := self._difference(self.pipeline)) is not None:
             raise difference
 
     def _compile(self) -> CompiledScorer | None:
@@ -163,10 +169,10 @@ class ModelBundle:
             self.scorer_note = str(reason)
             return None
 
-    def _difference(self) -> InvalidBundle | None:
+    def _difference(self, scorer: Scorer) -> InvalidBundle | None:
         """How the answers to the golden samples differ from the recorded ones."""
         try:
-            answers = self.predict(self.validate([sample["inputs"] for sample in self.golden_samples]))
+            answers = self._answers(scorer, self.validate([sample["inputs"] for sample in self.golden_samples]))
         except CodesoftError as error:
             return InvalidBundle(f"A golden sample of {self.model} can no longer be scored: {error}")
         for number, (sample, answer) in enumerate(zip(self.golden_samples, answers, strict=True)):
@@ -201,7 +207,8 @@ class ModelBundle:
 
     @staticmethod
     def _warnings(row: Row, scorer: Scorer) -> tuple[str, ...]:
-        unknown = scorer.unknown(row)
+        if not (unknown := scorer.unknown(row)):
+            return ()
         return tuple(
             f"{field}: {row[field]!r} was not seen in training and scores as unknown."
             for field in unknown

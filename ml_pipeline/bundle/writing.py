@@ -49,6 +49,11 @@ def with_threshold(manifest: bytes, fitted: bytes, threshold: float) -> bytes:
     return _with_golden_answers(changed, fitted, rows)
 
 
+def without_compiling(manifest: bytes, reason: str) -> bytes:
+    """The manifest of a bundle that is never compiled, because its compiled answers were found to differ."""
+    return canonical_json({**json.loads(manifest), "not_compiled": reason})
+
+
 def record_metrics(manifest: bytes, held_out_metrics: Mapping[str, float]) -> bytes:
     """The manifest with what an assembled bundle was found to give on held-out rows."""
     return canonical_json({**json.loads(manifest), "held_out": dict(held_out_metrics)})

@@ -15,4 +15,7 @@ def clean_row(row: Row, cleaning: Mapping[str, Sequence[str]]) -> Row:
     """One row, the same object where there is nothing to clean."""
     if not cleaning:
         return row
-    return {**row, **{field: clean(text, names) for field, names in cleaning.items() if isinstance(text := row[field], str)}}
+    return {
+        **row,
+        **{field: clean(text, names) for field, names in cleaning.items() if isinstance(text := row[field], str)},
+    }

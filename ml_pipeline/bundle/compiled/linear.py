@@ -49,9 +49,7 @@ def read_vote(estimator: SavedObject, classes: int) -> Vote:
 def _voters(voting: SavedObject, classes: int) -> tuple[Member, ...]:
     members = [_member(one, classes) for one in voting["estimators_"]]
     weights = voting["weights"] or [1.0] * len(members)
-    return tuple(
-        replace(member, share=weight / sum(weights)) for member, weight in zip(members, weights, strict=True)
-    )
+    return tuple(replace(member, share=weight / sum(weights)) for member, weight in zip(members, weights, strict=True))
 
 
 def _member(estimator: SavedObject, classes: int) -> Member:

@@ -5,10 +5,12 @@ taken over stand in `analyzer`.
 """
 
 import math
-from array import array
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import repeat
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,56 +46,79 @@ class NgramScorer:
         self._power = _POWERS[weighing.get("norm", "l2")]
         self._presence = presence
         self._columns = [
-            array("d", line if present else line * idf) for line, present in zip(weights, presence, strict=True)
+            (line if present else line * idf).tolist() for line, present in zip(weights, presence, strict=True)
         ]
-        self._lengths = array("d", idf**self._power)
+        self._lengths: list[float] = (idf**self._power).tolist()
 
-    def scores(self, row: Row) -> list[float]:
-        """What the row's text adds to each score."""
-        counts = self._counts(row)
-        repeated = self._repeated(counts)
-        length = self._length(counts, repeated)
-        sums = [sum(map(column.__getitem__, counts)) for column in self._columns]
-        for place, column in enumerate(self._columns):
-            if not self._presence[place]:
-                more = sum([(frequency - 1.0) * column[term] for term, frequency in repeated])
-                sums[place] = (sums[place] + more) / length
-        return sums
-
-    def contributions(self, row: Row, score: int) -> list[Contribution]:
-        """What each known n-gram of the row's text adds to one score."""
-        counts = self._counts(row)
-        repeated = self._repeated(counts)
-        column, terms, fields = self._columns[score], self._terms, self.fields
-        if self._presence[score]:
-            return [Contribution(fields, terms[term], column[term]) for term in counts]
-        scale = 1.0 / self._length(counts, repeated)
-        frequencies = dict(repeated)
-        return [
-            Contribution(fields, terms[term], frequencies.get(term, 1.0) * column[term] * scale) for term in counts
-        ]
-
-    def _counts(self, row: Row) -> "Counter[Any]":
-        """How often each known n-gram occurs, by its place in the vocabulary."""
+    def find(self, row: Row) -> "Terms":
+        """The known n-grams of the row's text."""
         fields = self.fields
         text = row[fields[0]] if len(fields) == 1 else "\n".join([str(row[field] or "") for field in fields])
         counts: Counter[Any] = Counter(self._found(str(text or "")))
         counts.pop(None, None)
-        return counts
+        places: tuple[int, ...] = tuple(counts)
+        frequencies: dict[int, float] = {}
+        if not self._binary and counts.total() > len(places):
+            repeated = [(place, count) for place, count in enumerate(counts.values()) if count > 1]
+            frequencies = {
+                place: math.log(count) + 1.0 if self._sublinear else float(count) for place, count in repeated
+            }
+        return Terms(places, frequencies, self._length(places, frequencies))
 
-    def _repeated(self, counts: "Counter[Any]") -> list[tuple[int, float]]:
-        """The term frequencies that are not 1."""
-        if self._binary or counts.total() == len(counts):
+    def scores(self, terms: "Terms") -> list[float]:
+        """What a text adds to each score."""
+        if not terms.places:
+            return [0.0] * len(self._columns)
+        return [
+            sum(weights) if present else (sum(weights) + terms.more(weights)) / terms.length
+            for weights, present in zip(_picked(terms.places, self._columns), self._presence, strict=True)
+        ]
+
+    def contributions(self, terms: "Terms", score: int) -> list[Contribution]:
+        """What each known n-gram of a text adds to one score."""
+        if not terms.places:
             return []
-        if self._sublinear:
-            return [(term, math.log(count) + 1.0) for term, count in counts.items() if count > 1]
-        return [(term, float(count)) for term, count in counts.items() if count > 1]
+        weights, names = _picked(terms.places, (self._columns[score], self._terms))
+        if self._presence[score]:
+            values = list(weights)
+        else:
+            scale = 1.0 / terms.length
+            values = [weight * scale for weight in weights]
+            for place, frequency in terms.frequencies.items():
+                values[place] *= frequency
+        return list(map(_contribution, zip(repeat(self.fields), names, values, strict=False)))
 
-    def _length(self, counts: "Counter[Any]", repeated: list[tuple[int, float]]) -> float:
-        """What scikit-learn divides the text's vector by. A text without known terms is divided by 1, there and here."""
-        if not self._power or not counts:
+    def _length(self, places: tuple[int, ...], frequencies: Mapping[int, float]) -> float:
+        """What scikit-learn divides the text's vector by; 1 for a text without known terms, there and here."""
+        if not self._power or not places:
             return 1.0
-        lengths, power = self._lengths, self._power
-        total: float = sum(map(lengths.__getitem__, counts))
-        total += sum([(frequency**power - 1.0) * lengths[term] for term, frequency in repeated])
+        (lengths,), power = _picked(places, (self._lengths,)), self._power
+        total: float = sum(lengths)
+        total += sum([(frequency**power - 1.0) * lengths[place] for place, frequency in frequencies.items()])
         return math.sqrt(total) if power == 2 else total
+
+
+class Terms(NamedTuple):
+    """The known n-grams of one text: their places in the vocabulary, and the term frequencies that are not 1.
+
+    `frequencies` are by position in `places`. `length` is what the vector of the text is divided by.
+    """
+
+    places: tuple[int, ...]
+    frequencies: Mapping[int, float]
+    length: float
+
+    def more(self, weights: Sequence[float]) -> float:
+        """What terms that occur more than once add to the plain sum of the weights."""
+        return sum([(frequency - 1.0) * weights[place] for place, frequency in self.frequencies.items()])
+
+
+def _picked(places: tuple[int, ...], columns: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
+    """Each column's items at these places. `itemgetter` is the fastest loop that plain Python has."""
+    if len(places) == 1:
+        return [(column[places[0]],) for column in columns]
+    pick = itemgetter(*places)
+    return [pick(column) for column in columns]
+
+
+_contribution = partial(tuple.__new__, Contribution)  # as `Contribution._make`, in a quarter of the time

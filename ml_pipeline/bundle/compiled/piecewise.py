@@ -28,7 +28,9 @@ class Piece:
 class Piecewise:
     """`pieces[i]` from `starts[i - 1]` (included) to `starts[i]` (not included); the first and last are open."""
 
-    def __init__(self, starts: Sequence[float], pieces: Sequence[Piece], period: tuple[float, float] | None = None) -> None:
+    def __init__(
+        self, starts: Sequence[float], pieces: Sequence[Piece], period: tuple[float, float] | None = None
+    ) -> None:
         self._starts = [float(start) for start in starts]
         self._origins = [float(piece.origin) for piece in pieces]
         self._pieces = [[_descending(line) for line in piece.coefficients] for piece in pieces]
@@ -105,8 +107,10 @@ class SplineBasis:
     def _at(self, place: int, x: float, weights: Floats, derivative: int = 0) -> Floats:
         """Values (scores × 1) at `x` of the polynomials of one interval."""
         piece = self._piece(place, weights)
-        lines = [np.polynomial.Polynomial(line).deriv(derivative) if derivative else np.polynomial.Polynomial(line)
-                 for line in piece.coefficients]
+        lines = [
+            np.polynomial.Polynomial(line).deriv(derivative) if derivative else np.polynomial.Polynomial(line)
+            for line in piece.coefficients
+        ]
         return np.array([[line(x - piece.origin)] for line in lines])
 
     def _piece(self, place: int, weights: Floats) -> Piece:

@@ -4,7 +4,7 @@ import json
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from ml_pipeline.bundle.compiled.contributions import Contribution, MemberContri
 from ml_pipeline.bundle.compiled.errors import NotCompilable
 from ml_pipeline.bundle.compiled.linear import Member, Vote, read_vote
 from ml_pipeline.bundle.compiled.links import Link
-from ml_pipeline.bundle.compiled.ngrams import NgramScorer
+from ml_pipeline.bundle.compiled.ngrams import NgramScorer, Terms
 from ml_pipeline.bundle.compiled.reading import read_skops
 from ml_pipeline.bundle.compiled.tables import Column, WordColumn, compile_table, features_of
 from ml_pipeline.inputs import Row
@@ -59,7 +59,7 @@ class CompiledScorer:
 
     def probabilities(self, rows: Sequence[Row]) -> list[list[float]]:
         """One line a row, one probability a label."""
-        return [self._probabilities(self._scores(clean_row(row, self._cleaning))) for row in rows]
+        return [self._probabilities(self._scores(self._read(row))) for row in rows]
 
     def unknown(self, row: Row) -> list[str]:
         """Category fields whose word was never seen in training."""
@@ -67,8 +67,8 @@ class CompiledScorer:
 
     def contributions(self, row: Row) -> list[MemberContributions]:
         """What each feature of the row added to each member's score of the positive (else the likeliest) label."""
-        row = clean_row(row, self._cleaning)
-        scores = self._scores(row)
+        read = self._read(row)
+        scores = self._scores(read)
         means = self._means(scores)
         label = 1 if len(self._labels) == 2 else _likeliest(self._finished(means))
         return [
@@ -77,7 +77,7 @@ class CompiledScorer:
                 weight=member.share,
                 baseline=self._intercepts[own.start + place],
                 score=scores[own.start + place],
-                contributions=self._contributed(row, own.start + place),
+                contributions=self._contributed(read, own.start + place),
                 to_probability=_probability(member.link, scores[own], place, label),
                 finish=_probability(self._finished, means, label, label),
             )
@@ -85,10 +85,15 @@ class CompiledScorer:
             for place in (0 if own.stop - own.start == 1 else label,)
         ]
 
-    def _contributed(self, row: Row, score: int) -> list[Contribution]:
-        found = [one for block in self._ngrams for one in block.contributions(row, score)]
+    def _contributed(self, read: "_Read", score: int) -> list[Contribution]:
+        found = [
+            one
+            for block, terms in zip(self._ngrams, read.terms, strict=True)
+            for one in block.contributions(terms, score)
+        ]
         return found + [
-            Contribution((column.field,), None, column.of(row[column.field])[score]) for column in self._columns
+            Contribution((column.field,), None, values[score])
+            for column, values in zip(self._columns, read.values, strict=True)
         ]
 
     def _add_blocks(self, vote: Vote, blocks: Sequence[FeatureBlock], states: Sequence[Any]) -> None:
@@ -110,12 +115,17 @@ class CompiledScorer:
         if first != weights.shape[1]:
             raise NotCompilable(f"its blocks give {first} features, its estimator takes {weights.shape[1]}")
 
-    def _scores(self, row: Row) -> list[float]:
-        """The members' linear scores of a cleaned row, one after the other."""
-        parts: list[Sequence[float]] = [self._intercepts]
-        parts += [block.scores(row) for block in self._ngrams]
-        parts += [column.of(row[column.field]) for column in self._columns]
-        return [sum(score) for score in zip(*parts, strict=True)]
+    def _read(self, row: Row) -> "_Read":
+        row = clean_row(row, self._cleaning)
+        return _Read(
+            [block.find(row) for block in self._ngrams],
+            [column.of(row[column.field]) for column in self._columns],
+        )
+
+    def _scores(self, read: "_Read") -> list[float]:
+        """The members' linear scores, one after the other."""
+        parts = [block.scores(terms) for block, terms in zip(self._ngrams, read.terms, strict=True)]
+        return [sum(score) for score in zip(self._intercepts, *parts, *read.values, strict=True)]
 
     def _probabilities(self, scores: Sequence[float]) -> list[float]:
         return self._finished(self._means(scores))
@@ -131,12 +141,17 @@ class CompiledScorer:
         return list(means) if self._finish is None else self._finish(means)
 
 
+class _Read(NamedTuple):
+    """A row as the blocks see it: its known n-grams, and what each column adds to each score."""
+
+    terms: list[Terms]
+    values: list[Sequence[float]]
+
+
 def _members(vote: Vote) -> list[tuple[Member, slice]]:
     """Each member with its scores' place among all of them."""
     ends = list(accumulate(len(member.intercepts) for member in vote.members))
-    return [
-        (member, slice(end - len(member.intercepts), end)) for member, end in zip(vote.members, ends, strict=True)
-    ]
+    return [(member, slice(end - len(member.intercepts), end)) for member, end in zip(vote.members, ends, strict=True)]
 
 
 def _probability(link: Link, values: Sequence[float], place: int, label: int) -> Callable[[float], float]:

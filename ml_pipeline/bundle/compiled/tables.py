@@ -204,7 +204,9 @@ def _expansions(block: FeatureBlock, state: State, columns: int) -> list[_Expans
     if len(names) > 1:
         raise NotCompilable("a block with two expansions")
     if not names:
-        return [_Expansion(1, lambda slopes: Piecewise.polynomial(np.hstack([np.zeros_like(slopes), slopes])))] * columns
+        return [
+            _Expansion(1, lambda slopes: Piecewise.polynomial(np.hstack([np.zeros_like(slopes), slopes])))
+        ] * columns
     return _EXPANSIONS[names[0]](block.params[names[0]], state[names[0]], columns)
 
 
