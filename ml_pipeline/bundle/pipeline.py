@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ml_pipeline.bundle import skops_files
 from ml_pipeline.inputs import Row
@@ -23,8 +22,8 @@ class Pipeline:
     def probabilities(self, rows: Sequence[Row]) -> list[list[float]]:
         """One line a row, one probability a label."""
         matrix = self.encoder.transform(self.encoder.clean(rows))
-        probabilities: NDArray[np.float64] = np.asarray(self.estimator.predict_proba(matrix), dtype=np.float64)
-        return probabilities.tolist()
+        lines: list[list[float]] = np.asarray(self.estimator.predict_proba(matrix), dtype=np.float64).tolist()
+        return lines
 
     def unknown(self, row: Row) -> list[str]:
         """Category fields whose word was never seen in training."""

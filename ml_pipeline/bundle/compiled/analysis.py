@@ -74,9 +74,10 @@ def _words(params: Mapping[str, Any], prepare: Callable[[str], str], sizes: rang
         tokens = tokens_of(prepare(text))
         if stopped:
             tokens = [token for token in tokens if token not in stopped]
-        return chain.from_iterable(
-            map(get, tokens if size == 1 else map(" ".join, _runs(tokens, size))) for size in sizes
-        )
+        places: list[int | None] = []
+        for size in sizes:
+            places += map(get, tokens if size == 1 else map(" ".join, _runs(tokens, size)))
+        return places
 
     return found
 

@@ -2,4 +2,4 @@
 
 
 class NotCompilable(Exception):
-    """The model's scores are no sum that this package can take over exactly; the message says what stands in the way."""
+    """The model is no sum that this package can take over exactly; the message says what stands in the way."""

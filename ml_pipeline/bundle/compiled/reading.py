@@ -1,7 +1,7 @@
 """Reading a skops file without scikit-learn or skops: arrays, numbers, texts, and the *names* of classes.
 
 A skops file is a zip of `schema.json`, a tree of nodes, and the arrays that it names. Nothing is imported or built
-here, whatever a file asks for: an object is its class's name and its attributes, which are read when they are asked for.
+here, whatever a file asks for: an object is its class's name and its attributes, which are read when asked for.
 """
 
 import io

@@ -3,7 +3,7 @@
 Each column gives one value a score: its features, scaled as in training, times their weights.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -27,7 +27,8 @@ WORD_KINDS = ("one_hot", "ordinal")
 class Column(Protocol):
     """What one field adds to each score."""
 
-    field: str
+    @property
+    def field(self) -> str: ...
 
     def of(self, value: Value) -> Sequence[float]: ...
 
@@ -81,14 +82,7 @@ def compile_table(block: FeatureBlock, state: State, weights: Floats) -> list[Co
             NumberColumn(field, number.function, number.missing)
             for field, number in zip(block.columns, _numbers(block, state, weights, len(block.columns)), strict=True)
         ]
-    parts = tuple(block.params.get("parts", MOMENT_PARTS))
-    each = 2 * len(parts)  # sine and cosine
-    numbers = _numbers(block, state, weights, each * len(block.columns))
-    return [
-        MomentColumn(field, parts, [one.function for one in own], [sum(k) for k in zip(*(one.missing for one in own))])
-        for place, field in enumerate(block.columns)
-        for own in (numbers[place * each : (place + 1) * each],)
-    ]
+    return list(_moment_columns(block, state, weights))
 
 
 def features_of(block: FeatureBlock, state: State) -> int:
@@ -103,13 +97,20 @@ def features_of(block: FeatureBlock, state: State) -> int:
     return sum(expansion.width for expansion in _expansions(block, state, len(_sources(block, state))))
 
 
-# --- words ----------------------------------------------------------------------------------------------------------
+def _moment_columns(block: FeatureBlock, state: State, weights: Floats) -> Iterator[MomentColumn]:
+    parts = tuple(block.params.get("parts", MOMENT_PARTS))
+    each = 2 * len(parts)  # sine and cosine
+    numbers = _numbers(block, state, weights, each * len(block.columns))
+    for place, field in enumerate(block.columns):
+        own = numbers[place * each : (place + 1) * each]
+        missing = [sum(score) for score in zip(*(one.missing for one in own), strict=True)]
+        yield MomentColumn(field, parts, [one.function for one in own], missing)
 
 
-def _word_columns(block: FeatureBlock, state: State, weights: Floats) -> list[WordColumn]:
+def _word_columns(block: FeatureBlock, state: State, weights: Floats) -> Iterator[WordColumn]:
     encoder: SavedObject = state["encode"]
     slopes, constants = _scaled(state, weights)
-    columns, start = [], 0
+    start = 0
     for place, (field, words) in enumerate(zip(block.columns, encoder["categories_"], strict=True)):
         codes, unknown = _codes(encoder, place, len(words))
         if block.kind == "ordinal":
@@ -118,15 +119,14 @@ def _word_columns(block: FeatureBlock, state: State, weights: Floats) -> list[Wo
             beyond = slopes[:, start] * float(encoder["unknown_value"])
         else:
             width = int(encoder["_n_features_outs"][place])
-            one_hot = [_kept(encoder, place, code, len(words)) for code in (*codes, unknown)]
+            one_hot = [_kept(encoder, place, code) for code in (*codes, unknown)]
             *values, beyond = [
                 np.zeros(len(weights)) if index is None else slopes[:, start + index] for index in one_hot
             ]
         constant = constants[:, start : start + width].sum(axis=1)
         known = {word: (value + constant).tolist() for word, value in zip(words, values, strict=True)}
-        columns.append(WordColumn(field, known, (beyond + constant).tolist()))
+        yield WordColumn(field, known, (beyond + constant).tolist())
         start += width
-    return columns
 
 
 def _codes(encoder: SavedObject, place: int, words: int) -> tuple[list[int], int | None]:
@@ -143,16 +143,13 @@ def _codes(encoder: SavedObject, place: int, words: int) -> tuple[list[int], int
     return mapping, rare if handling in ("infrequent_if_exist", "warn") else None
 
 
-def _kept(encoder: SavedObject, place: int, code: int | None, words: int) -> int | None:
+def _kept(encoder: SavedObject, place: int, code: int | None) -> int | None:
     """The feature of a code once the dropped word's is gone."""
     dropped = encoder["_drop_idx_after_grouping"]
     if code is None or dropped is None or dropped[place] is None:
         return code
     at = int(dropped[place])
     return None if code == at else code - (code > at)
-
-
-# --- numbers --------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +207,7 @@ def _expansions(block: FeatureBlock, state: State, columns: int) -> list[_Expans
     return _EXPANSIONS[names[0]](block.params[names[0]], state[names[0]], columns)
 
 
-def _splines(params: Mapping[str, Any], state: Any, columns: int) -> list[_Expansion]:
+def _splines(params: Mapping[str, Any], state: Any, _: int) -> list[_Expansion]:
     degree, kept_all = params.get("degree", 3), params.get("include_bias", True)
     if degree < 1 or params.get("sparse_output") or params.get("handle_missing", "error") != "error":
         raise NotCompilable("splines of degree 0, sparse ones, or ones that read missing values")
