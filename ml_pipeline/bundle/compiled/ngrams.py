@@ -5,6 +5,7 @@ taken over stand in `analyzer`.
 """
 
 import math
+from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -46,9 +47,9 @@ class NgramScorer:
         self._power = _POWERS[weighing.get("norm", "l2")]
         self._presence = presence
         self._columns = [
-            (line if present else line * idf).tolist() for line, present in zip(weights, presence, strict=True)
-        ]
-        self._lengths: list[float] = (idf**self._power).tolist()
+            array("d", line if present else line * idf) for line, present in zip(weights, presence, strict=True)
+        ]  # arrays: a third faster as lists of floats, which take four times the memory in every worker
+        self._lengths = array("d", idf**self._power)
 
     def find(self, row: Row) -> "Terms":
         """The known n-grams of the row's text."""
