@@ -103,28 +103,28 @@ def mixed(name: str) -> Pair:
 @pytest.mark.parametrize("classes", [2, 3])
 @pytest.mark.parametrize("name", FAMILIES)
 @given(asked=rows)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_every_linear_family_answers_as_the_pipeline(name: str, classes: int, asked: list[Row]) -> None:
     assert family(name, classes).difference(asked) <= TOLERANCE
 
 
 @pytest.mark.parametrize("name", NGRAMS)
 @given(asked=rows)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_every_way_to_take_n_grams_answers_as_the_pipeline(name: str, asked: list[Row]) -> None:
     assert ngrams(name).difference(asked) <= TOLERANCE
 
 
 @pytest.mark.parametrize("name", TABLES)
 @given(asked=rows)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_every_block_of_a_table_answers_as_the_pipeline(name: str, asked: list[Row]) -> None:
     assert table(name).difference([*asked, *training_rows(3)[0]]) <= TOLERANCE
 
 
 @pytest.mark.parametrize("name", DENSE)
 @given(asked=rows)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_blocks_of_several_kinds_add_up(name: str, asked: list[Row]) -> None:
     assert mixed(name).difference(asked) <= TOLERANCE
     assert [mixed(name).compiled.unknown(row) for row in asked] == [mixed(name).pipeline.unknown(row) for row in asked]
@@ -152,7 +152,7 @@ def test_what_is_no_sum_is_not_compiled_and_says_why(
 @pytest.mark.parametrize("classes", [2, 3])
 @pytest.mark.parametrize("name", FAMILIES)
 @given(row=any_row)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_contributions_add_up_to_the_score_and_the_probability(name: str, classes: int, row: Row) -> None:
     compiled = family(name, classes).compiled
     (probabilities,) = compiled.probabilities([row])
