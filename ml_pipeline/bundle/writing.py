@@ -25,7 +25,7 @@ def assemble_bundle(
     held_out_metrics: Mapping[str, float],
     golden_rows: Sequence[Row],
 ) -> tuple[bytes, bytes]:
-    """Manifest and model file. The golden samples' answers come from the bundle itself, loaded from these bytes."""
+    """Manifest and model file. The golden samples' answers are the pipeline's, loaded from these bytes."""
     fitted = skops_files.dump({"encoder": encoder.state(), "estimator": estimator})
     manifest: dict[str, Any] = {
         "format": FORMAT,
@@ -49,6 +49,11 @@ def with_threshold(manifest: bytes, fitted: bytes, threshold: float) -> bytes:
     return _with_golden_answers(changed, fitted, rows)
 
 
+def without_compiling(manifest: bytes, reason: str) -> bytes:
+    """The manifest of a bundle that is never compiled, because its compiled answers were found to differ."""
+    return canonical_json({**json.loads(manifest), "not_compiled": reason})
+
+
 def record_metrics(manifest: bytes, held_out_metrics: Mapping[str, float]) -> bytes:
     """The manifest with what an assembled bundle was found to give on held-out rows."""
     return canonical_json({**json.loads(manifest), "held_out": dict(held_out_metrics)})
@@ -58,6 +63,6 @@ def _with_golden_answers(manifest: Mapping[str, Any], fitted: bytes, golden_rows
     bundle = ModelBundle.from_bytes(canonical_json(manifest), fitted)
     samples = [
         {"inputs": jsonable(row), "label": answer.label, "probability": answer.probability}
-        for row, answer in zip(golden_rows, bundle.predict(golden_rows), strict=True)
+        for row, answer in zip(golden_rows, bundle.predict_by_pipeline(golden_rows), strict=True)
     ]
     return canonical_json({**manifest, "golden_samples": samples})

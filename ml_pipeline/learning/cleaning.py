@@ -90,9 +90,13 @@ def mark_negation(text: str) -> str:
 
     A bag of words cannot otherwise tell "not funny" from "funny".
     """
+    text = text.lower()
+    tokens = _TOKEN.findall(text)
+    if "n't" not in text and _NEGATIONS.isdisjoint(tokens):
+        return " ".join(tokens)  # most texts: nothing to mark
     marked: list[str] = []
     left = 0
-    for token in _TOKEN.findall(text.lower()):
+    for token in tokens:
         if token in _NEGATIONS or token.endswith("n't"):
             left = _NEGATION_SPAN
         elif token[0].isalnum() and left:

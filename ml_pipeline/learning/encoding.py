@@ -5,9 +5,7 @@ text in a byte array, because skops writes a node for every entry of a dict, whi
 """
 
 import json
-import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, Self, TypeAlias
 
 import numpy as np
@@ -28,15 +26,15 @@ from sklearn.preprocessing import (
 
 from ml_pipeline.canonical import canonical_json
 from ml_pipeline.errors import InvalidSpec
-from ml_pipeline.inputs import Row, Value
+from ml_pipeline.inputs import Row
 from ml_pipeline.learning.row_cleaning import clean_rows
+from ml_pipeline.learning.values import MOMENT_PARTS, as_number, as_word, moment_parts
 from ml_pipeline.spec import FeatureBlock
 
 Matrix: TypeAlias = "NDArray[np.float64] | sparse.csr_matrix"
 
 _EXPANSIONS = {"splines": SplineTransformer, "polynomial": PolynomialFeatures, "bins": KBinsDiscretizer}
 _WORD_KINDS = ("one_hot", "ordinal")
-_MISSING = ""  # validation refuses the empty word, so it cannot be mistaken for a value
 
 
 class NgramBlock:
@@ -83,7 +81,7 @@ class TableBlock:
         if declared.kind in _WORD_KINDS:
             self._transformer: Any = _word_pipeline(params, declared.kind)
         else:
-            self._parts = tuple(params.pop("parts", ("hour", "weekday"))) if declared.kind == "datetime_parts" else ()
+            self._parts = tuple(params.pop("parts", MOMENT_PARTS)) if declared.kind == "datetime_parts" else ()
             self._transformer = _number_pipeline(params, declared.kind)
 
     def fit_transform(self, rows: Sequence[Row]) -> Matrix:
@@ -111,17 +109,17 @@ class TableBlock:
         if self.declared.kind not in _WORD_KINDS:
             return []
         known = zip(self.declared.columns, self._transformer["encode"].categories_, strict=True)
-        return [column for column, words in known if _word(row[column]) not in words]
+        return [column for column, words in known if as_word(row[column]) not in words]
 
     def _table(self, rows: Sequence[Row]) -> NDArray[Any]:
         columns = self.declared.columns
         if self.declared.kind in _WORD_KINDS:
-            return np.array([[_word(row[column]) for column in columns] for row in rows], dtype=object)
+            return np.array([[as_word(row[column]) for column in columns] for row in rows], dtype=object)
         if self.declared.kind == "datetime_parts":
             return np.array(
-                [[part for column in columns for part in _moment_parts(row[column], self._parts)] for row in rows]
+                [[part for column in columns for part in moment_parts(row[column], self._parts)] for row in rows]
             )
-        return np.array([[_float(row[column]) for column in columns] for row in rows])
+        return np.array([[as_number(row[column]) for column in columns] for row in rows])
 
     def _column_names(self) -> list[str]:
         columns = self.declared.columns
@@ -251,25 +249,3 @@ def _constructed(factory: Any, params: dict[str, Any], kind: str) -> Any:
     except (TypeError, ValueError) as error:
         raise InvalidSpec(f"A {kind} block cannot take {params}: {error}") from error
     return transformer
-
-
-def _word(value: Value) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return _MISSING if value is None else str(value)
-
-
-def _float(value: Value) -> float:
-    return math.nan if value is None else float(value)  # type: ignore[arg-type]
-
-
-_PERIODS = {"hour": 24, "weekday": 7, "month": 12}
-
-
-def _moment_parts(value: Value, parts: Sequence[str]) -> list[float]:
-    """Each part as a point on the circle of its period, so that 23 h is near 0 h; NaN where the moment is missing."""
-    if not isinstance(value, datetime):
-        return [math.nan] * (2 * len(parts))
-    numbers = {"hour": value.hour + value.minute / 60, "weekday": value.weekday(), "month": value.month - 1}
-    angles = [2 * math.pi * numbers[part] / _PERIODS[part] for part in parts]
-    return [wave for angle in angles for wave in (math.sin(angle), math.cos(angle))]

@@ -11,10 +11,11 @@ import numpy as np
 
 from ml_pipeline.baseline import read_baseline
 from ml_pipeline.bundle import skops_files
+from ml_pipeline.bundle.agreement import compare_scorers
 from ml_pipeline.bundle.files import write_bundle
 from ml_pipeline.bundle.golden import choose_golden
 from ml_pipeline.bundle.model_bundle import ModelBundle
-from ml_pipeline.bundle.writing import assemble_bundle, record_metrics
+from ml_pipeline.bundle.writing import assemble_bundle, record_metrics, without_compiling
 from ml_pipeline.canonical import canonical_json, readable_json, write_bytes
 from ml_pipeline.inputs import validate_rows
 from ml_pipeline.judgement import Yardstick, judge_held_out
@@ -42,10 +43,12 @@ def evaluate(files: Artifacts, spec: ModelSpec) -> None:
     """Write bundle, metrics, plots, scores and report. Of `spec` all but source, contract and promotion is read."""
     held_out = read_labelled(files.held_out_rows, fields={**spec.inputs, **spec.attributes})
     manifest, fitted = _assembled(files, spec, held_out)
+    bundle = ModelBundle.from_bytes(manifest, fitted)
+    compared = compare_scorers(bundle, held_out.rows)
+    if compared["largest_difference"] is not None and bundle.scorer == "pipeline":
+        manifest = without_compiling(manifest, str(bundle.scorer_note))
     champion, their_bundle = _champion(files)
-    judged = judge_held_out(
-        ModelBundle.from_bytes(manifest, fitted), held_out, yardstick=Yardstick.of(spec), champion=their_bundle
-    )
+    judged = judge_held_out(bundle, held_out, yardstick=Yardstick.of(spec), champion=their_bundle)
     manifest = record_metrics(manifest, judged.values)
     bundle_hash = write_bundle(files.bundle, manifest, fitted)
     ModelBundle.load(files.bundle, expected_hash=bundle_hash).prove()
@@ -61,6 +64,7 @@ def evaluate(files: Artifacts, spec: ModelSpec) -> None:
         "reference": {"majority_accuracy": float(np.bincount(held_out.labels).max() / len(held_out))},
         "slices": judged.slices,
         "backtest": _backtest(files, spec),
+        "scorer": compared,
         "parameters": flat_parameters(spec.public()),
         "champion": champion and {**champion, **(judged.champion or {})},
     }

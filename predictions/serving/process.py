@@ -259,6 +259,7 @@ def _described(model: LiveModel) -> dict[str, Any]:
         "generation": model.generation,
         "version": champion.version if champion else None,
         "bundle": champion.bundle.hash if champion else None,
+        "scorer": champion.bundle.scorer if champion else None,
         "canary": canary.version if canary else None,
     }
 

@@ -52,9 +52,11 @@ class BundleShelf:
 
     def _try(self, bundle_hash: str) -> None:
         try:
-            self._bundles[bundle_hash] = self._load(bundle_hash)
+            bundle = self._bundles[bundle_hash] = self._load(bundle_hash)
             self.failures.pop(bundle_hash, None)
-            log.info("serving.bundle_loaded", bundle=bundle_hash)
+            log.info("serving.bundle_loaded", bundle=bundle_hash, scorer=bundle.scorer)
+            if bundle.scorer_note is not None:
+                log.warning("serving.bundle_not_compiled", bundle=bundle_hash, note=bundle.scorer_note)
         except Exception as error:  # any fault of a foreign file or a storage backend: the old version goes on
             attempts = self.failures[bundle_hash].attempts + 1 if bundle_hash in self.failures else 1
             wait = min(FIRST_RETRY_SECONDS * 2 ** (attempts - 1), LAST_RETRY_SECONDS)

@@ -157,5 +157,16 @@ def facts(evidence: Evidence) -> dict[str, Any]:
         "Threshold": evidence["threshold"],
         "Decisions that differ": comparison.get("decisions_that_differ"),
         "Rows compared": comparison.get("rows"),
+        "Answers by": _scorer(evidence.get("scorer")),
         "Policy": evidence["promotion"].get("mode"),
     }
+
+
+def _scorer(compared: Mapping[str, Any] | None) -> str | None:
+    """What evaluation found of the compiled scorer; evidence frozen before there was one says nothing."""
+    if compared is None:
+        return None
+    if compared["scorer"] == "pipeline":
+        return f"the scikit-learn pipeline: {compared['note']}"
+    largest, rows = compared["largest_difference"], compared["rows"]
+    return f"a compiled scorer, within {largest:.0e} of the scikit-learn pipeline on {rows} held-out rows"

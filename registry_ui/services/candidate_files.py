@@ -81,6 +81,7 @@ def candidate_read(*, model: str, root: Path) -> Candidate:
         raise InvalidBundle(f"The recommendation of {model} cannot be read: {error}.") from error
     _require_agreement(model, bundle, report, typed)
     bundle.prove()
+    bundle.prove_pipeline()  # what it falls back to, and the one reading that refuses a type by name
     return Candidate(
         model=model,
         manifest=(folder / MANIFEST_FILE).read_bytes(),

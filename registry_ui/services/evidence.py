@@ -62,6 +62,7 @@ def evidence_beside(
         "rows": report.get("rows", {}),
         "profile": report.get("profile"),
         "backtest": report.get("backtest"),
+        "scorer": report.get("scorer"),
         "parameters": report.get("parameters", {}),
         "lineage": version.lineage,
         "decisions": _decisions(version),
