@@ -20,7 +20,7 @@ from predictions.api.parsing import JSON, read_json
 from predictions.api.presenting import present_model, present_predictions, present_summary
 from predictions.api.requests import parse_request
 from predictions.api.schema import build_schema
-from predictions.authentication import Caller
+from predictions.authentication import Caller, caller_of
 from predictions.errors import RateLimited
 from predictions.scopes import PREDICT, READ
 from predictions.serving import current
@@ -38,12 +38,14 @@ class PredictionsView(ApiView):
         super().initial(request, *args, **kwargs)
         if request.method == "POST":
             try:
-                self.limits = rate_limits.spend(request.user, kwargs["model"])
+                self.limits = rate_limits.spend(caller_of(request), kwargs["model"])
             except RateLimited as refusal:
                 services.count_refusal(kwargs["model"], refusal)
                 raise
 
-    def finalize_response(self, request: Request, response: HttpResponse, *args: Any, **kwargs: Any) -> HttpResponse:
+    def finalize_response(  # type: ignore[override] # as that of ApiView
+        self, request: Request, response: HttpResponse, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
         response = super().finalize_response(request, response, *args, **kwargs)
         for name, value in self.limits.items():  # on errors, too
             response.headers[name] = value
@@ -68,7 +70,7 @@ class ModelsView(ApiView):
     """`GET /api/v1/models`"""
 
     def get(self, request: Request) -> Response:
-        return Response({"models": [present_summary(live) for live in _readable(request.user)]})
+        return Response({"models": [present_summary(live) for live in _readable(caller_of(request))]})
 
 
 @extend_schema(exclude=True)

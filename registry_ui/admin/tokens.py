@@ -69,7 +69,7 @@ class TokenAdmin(PageAdmin):
         return token_described(row).last_used_at
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return self.page_rows() if self.has_view_permission(request) else AuthToken.objects.none()  # type: ignore[no-any-return]
+        return self.page_rows() if self.has_view_permission(request) else AuthToken.objects.none()
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm(ADMINISTER)

@@ -72,11 +72,13 @@ def token_limit_set(*, fingerprint: str, requests_per_minute: int | None, actor:
     actor.require(ADMINISTER)
     reason = reason_checked(reason)
     with transaction.atomic():
+        if requests_per_minute is not None:
+            _limit_check(requests_per_minute)
         row = _find(fingerprint, actor)
         before = token_described(row).rate_limit
         everything = {"name": "made by hand", "scopes": list(SCOPES), "created_by": row.user.get_username()}
         details, _ = TokenDetails.objects.get_or_create(token=row, defaults=everything)
-        details.rate_limit = _limit_checked(requests_per_minute)
+        details.rate_limit = requests_per_minute
         details.save(update_fields=["rate_limit"])
         _audit("token.limit", actor, row, before=before, after=requests_per_minute, reason=reason)
 
@@ -91,8 +93,8 @@ def model_limit_set(*, model: str, requests_per_minute: int | None, actor: Actor
         if requests_per_minute is None:
             ModelLimit.objects.filter(model=model).delete()
         else:
-            limit = _limit_checked(requests_per_minute)
-            ModelLimit.objects.update_or_create(model=model, defaults={"requests_per_minute": limit})
+            _limit_check(requests_per_minute)
+            ModelLimit.objects.update_or_create(model=model, defaults={"requests_per_minute": requests_per_minute})
         details = {"before": before, "after": requests_per_minute, "reason": reason}
         audit_append(
             events=[Event(actor=actor.name, action="model.limit", model=model, subject=model, details=details)]
@@ -117,10 +119,9 @@ def _check(name: str, scopes: Collection[str], model_names: Collection[str] | No
         raise _invalid("expires_in", f"A token holds for at most {LONGEST.days} days.")
 
 
-def _limit_checked(requests_per_minute: int | None) -> int | None:
-    if requests_per_minute is not None and not 0 <= requests_per_minute <= HIGHEST_LIMIT:
+def _limit_check(requests_per_minute: int) -> None:
+    if not 0 <= requests_per_minute <= HIGHEST_LIMIT:
         raise _invalid("requests_per_minute", f"A whole number up to {HIGHEST_LIMIT} is needed, 0 for no limit.")
-    return requests_per_minute
 
 
 def _invalid(field: str, message: str) -> InvalidToken:

@@ -47,8 +47,8 @@ class TokenForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        known = Deployment.objects.order_by("model").values_list("model", flat=True)
-        cast(forms.MultipleChoiceField, self.fields["models"]).choices = [(name, name) for name in known]
+        self.known = list(Deployment.objects.order_by("model").values_list("model", flat=True))
+        cast(forms.MultipleChoiceField, self.fields["models"]).choices = [(name, name) for name in self.known]
         cast(forms.MultipleChoiceField, self.fields["scopes"]).error_messages["required"] = "Choose at least one."
 
     def clean(self) -> dict[str, Any]:
@@ -124,6 +124,6 @@ def _page(
         "typed": {name: form[name].value() for name in form.fields},
         "scope_choices": SCOPE_CHOICES,
         "expiry_choices": EXPIRY_CHOICES,
-        "models": [name for name, _ in cast(forms.MultipleChoiceField, form.fields["models"]).choices],
+        "models": form.known,
     }
     return render(request, "registry_ui/tokens.html", context, status=status)
