@@ -38,7 +38,7 @@ def rui() -> User:
 
 
 @pytest.fixture
-def browser(rui: User) -> Client:
+def signed_in(rui: User) -> Client:
     client = Client()
     client.force_login(rui)
     return client
@@ -123,18 +123,18 @@ def test_a_token_made_by_hand_is_listed_limited_and_revoked_like_any_other(rui: 
     assert tokens_of(owner=rui) == []
 
 
-def test_the_page_shows_a_new_token_once_and_a_form_sent_twice_makes_one(browser: Client, rui: User) -> None:
-    made = browser.post(reverse("tokens"), FORM)
+def test_the_page_shows_a_new_token_once_and_a_form_sent_twice_makes_one(signed_in: Client, rui: User) -> None:
+    made = signed_in.post(reverse("tokens"), FORM)
     row = AuthToken.objects.get()
     token = next(word for word in made.content.decode().split('"') if hash_token(word) == row.digest)
     assert "no-store" in made["Cache-Control"]
     assert (row.details.scopes, row.details.model_names) == (["predict", "read"], ["fruit"])
 
-    again = browser.post(reverse("tokens"), FORM, follow=True)
+    again = signed_in.post(reverse("tokens"), FORM, follow=True)
     assert AuthToken.objects.count() == 1
     assert token not in again.content.decode()
     assert "shown once" in again.content.decode()
-    assert token not in repr(dict(browser.session.items()))
+    assert token not in repr(dict(signed_in.session.items()))
 
 
 @pytest.mark.parametrize(
@@ -149,21 +149,21 @@ def test_the_page_shows_a_new_token_once_and_a_form_sent_twice_makes_one(browser
         {"once": ""},
     ],
 )
-def test_a_form_that_is_wrong_makes_nothing_and_keeps_what_was_typed(browser: Client, wrong: dict[str, Any]) -> None:
-    answer = browser.post(reverse("tokens"), {**FORM, **wrong})
+def test_a_form_that_is_wrong_makes_nothing_and_keeps_what_was_typed(signed_in: Client, wrong: dict[str, Any]) -> None:
+    answer = signed_in.post(reverse("tokens"), {**FORM, **wrong})
     assert answer.status_code == 400
     assert not AuthToken.objects.exists()
 
 
-def test_revoking_asks_first_takes_a_post_with_its_token_and_only_of_ones_own(browser: Client, rui: User) -> None:
+def test_revoking_asks_first_takes_a_post_with_its_token_and_only_of_ones_own(signed_in: Client, rui: User) -> None:
     mine, theirs = make(rui), make(User.objects.create_user("eve"))
-    assert browser.get(reverse("token-revoke", args=[mine])).status_code == 200
+    assert signed_in.get(reverse("token-revoke", args=[mine])).status_code == 200
     assert AuthToken.objects.count() == 2
     strict = Client(enforce_csrf_checks=True)
-    strict.cookies = browser.cookies
+    strict.cookies = signed_in.cookies
     assert strict.post(reverse("token-revoke", args=[mine])).status_code == 403
-    assert browser.post(reverse("token-revoke", args=[theirs])).status_code == 404
-    assert browser.post(reverse("token-revoke", args=[mine])).status_code == 302
+    assert signed_in.post(reverse("token-revoke", args=[theirs])).status_code == 404
+    assert signed_in.post(reverse("token-revoke", args=[mine])).status_code == 302
     assert [row.user.username for row in AuthToken.objects.all()] == ["eve"]
 
 
