@@ -30,6 +30,8 @@ STATUS: dict[type[CodesoftError], int] = {
     predictions.IdempotencyKeyReused: 422,
     predictions.AnswerInProgress: 409,
     predictions.IdempotencyUnavailable: 503,
+    predictions.ScopeMissing: 403,
+    predictions.RateLimited: 429,
     registry.PermissionRefused: 403,
     registry.ReasonRequired: 400,
     registry.InvalidShare: 400,
@@ -46,6 +48,8 @@ STATUS: dict[type[CodesoftError], int] = {
     registry.TaskFenced: 409,
     registry.HookRefused: 401,
     registry.InvalidThreshold: 400,
+    registry.UnknownToken: 404,
+    registry.InvalidToken: 400,
     registry.EvidenceBroken: 500,
     registry.AuditBroken: 500,
     registry.NotificationUndelivered: 503,
@@ -60,5 +64,7 @@ def status_of(error: CodesoftError) -> int:
 
 
 def retry_headers(error: CodesoftError) -> dict[str, str]:
-    """`Retry-After` where the same call may succeed later."""
+    """`Retry-After` where the same call may succeed later; beyond a limit, with the fields that say which."""
+    if isinstance(error, predictions.RateLimited):
+        return dict(error.headers)
     return {"Retry-After": str(RETRY_AFTER_SECONDS)} if error.retryable else {}

@@ -157,7 +157,7 @@ STORAGES = {
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["predictions.authentication.SnapshotTokenAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated", "predictions.authentication.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["predictions.api.parsing.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -179,6 +179,10 @@ SPOOL_DIR = VAR_DIR / "spool"
 SPOOL_LIMIT_BYTES = configuration.whole_number("SPOOL_LIMIT_BYTES", 256 * 2**20)
 PREDICTION_BODY_LIMIT = configuration.whole_number("PREDICTION_BODY_LIMIT", 2 * 2**20)
 PREDICTION_ROW_LIMIT = configuration.whole_number("PREDICTION_ROW_LIMIT", 1_000)
+# Requests a minute; 0 is no limit. Generous, so that an upgrade refuses nobody: set them to what callers were promised.
+RATE_LIMIT_PER_TOKEN = configuration.whole_number("RATE_LIMIT_PER_TOKEN", 600_000)
+RATE_LIMIT_PER_MODEL = configuration.whole_number("RATE_LIMIT_PER_MODEL", 600_000)
+WEB_PROCESSES = configuration.whole_number("WEB_CONCURRENCY", 2)  # that share a limit while they cannot exchange
 DATA_UPLOAD_MAX_MEMORY_SIZE = PREDICTION_BODY_LIMIT
 
 # Pipeline runs
@@ -248,9 +252,9 @@ LOGGING = {
 }
 
 
-def _menu(title: str, icon: str, page: str) -> dict[str, Any]:
+def _menu(title: str, icon: str, page: str, site: str = "admin:") -> dict[str, Any]:
     """An entry of the admin's side bar; a page about rows is shown to those who may view them."""
-    item: dict[str, Any] = {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{page}")}
+    item: dict[str, Any] = {"title": title, "icon": icon, "link": reverse_lazy(f"{site}{page}")}
     if page.endswith("_changelist"):
         item["permission"] = lambda request: _may_list(request, *page.rsplit("_", 2)[:2])
     return item
@@ -264,6 +268,7 @@ def _may_list(request: Any, app: str, model: str) -> bool:
 
 
 UNFOLD = {
+    "ACCOUNT": {"navigation": [{"title": "Your tokens", "link": reverse_lazy("tokens")}]},
     "SITE_TITLE": "Codesoft MLOps",
     "SITE_HEADER": "Codesoft MLOps",
     "SITE_SUBHEADER": "Registry",
@@ -305,6 +310,7 @@ UNFOLD = {
                     _menu("Users", "person", "auth_user_changelist"),
                     _menu("Groups", "group", "auth_group_changelist"),
                     _menu("API tokens", "key", "knox_authtoken_changelist"),
+                    _menu("Your tokens", "vpn_key", "tokens", site=""),
                 ],
             },
         ],

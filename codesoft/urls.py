@@ -7,6 +7,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include("predictions.api.urls")),
     path("api/v1/", include("registry_ui.api.urls")),
+    path("", include("registry_ui.web.urls")),
     path("", include("predictions.web.urls")),
 ]
 

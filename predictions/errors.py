@@ -1,5 +1,8 @@
 """What can go wrong between a request and its answer, beyond what `ml_pipeline.errors` names."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from ml_pipeline.errors import CodesoftError
 
 
@@ -78,3 +81,20 @@ class TooManyRows(CodesoftError):
     """The request asks for more predictions at once than the configured limit."""
 
     code = "too_many_rows"
+
+
+class ScopeMissing(CodesoftError):
+    """The token may not do this. `details` names the scope that is missing, and the model that it is missing on."""
+
+    code = "scope_missing"
+
+
+class RateLimited(CodesoftError):
+    """More requests a minute than the token or the model is allowed. `headers` say so in the standard's fields."""
+
+    code = "rate_limited"
+    retryable = True
+
+    def __init__(self, message: str, *, headers: Mapping[str, str], **more: Any) -> None:
+        super().__init__(message, **more)
+        self.headers = headers

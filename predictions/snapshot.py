@@ -8,13 +8,15 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
 from ml_pipeline.canonical import canonical_json, sha256_hex
+from predictions.scopes import EVERY_SCOPE
 
-FORMAT = 1
+FORMAT = 2
+_READABLE = (1, FORMAT)  # 1 knew no scopes: each of its tokens had them all
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +44,30 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class TokenGrant:
-    """Whose token it is and until when it holds, in seconds since the epoch; None is for ever."""
+    """Whose token it is, what it may do, and until when it holds, in seconds since the epoch; None is for ever.
+
+    `models` None is every model; `rate_limit` is in requests a minute, and None is the default.
+    """
 
     user_id: int
     username: str
     expires_at: float | None
+    scopes: frozenset[str] = EVERY_SCOPE
+    models: frozenset[str] | None = None
+    rate_limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Routes by model, grants by token digest, and when they were read (seconds since the epoch)."""
+    """Routes by model, grants by token digest, and when they were read (seconds since the epoch).
+
+    `limits` has the requests a minute of each model whose limit is not the default.
+    """
 
     routes: Mapping[str, Route]
     tokens: Mapping[str, TokenGrant]
     read_at: float
+    limits: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def bundles(self) -> frozenset[str]:
@@ -66,7 +78,7 @@ class Snapshot:
         return next((name for name, route in self.routes.items() if bundle in {r.bundle for r in route.releases}), "")
 
     def says_the_same_as(self, other: "Snapshot | None") -> bool:
-        return other is not None and self.routes == other.routes and self.tokens == other.tokens
+        return other is not None and replace(other, read_at=self.read_at) == self
 
     @classmethod
     def read_file(cls, path: Path) -> Self | None:
@@ -74,12 +86,13 @@ class Snapshot:
         try:
             content = json.loads(path.read_bytes())
             body = content["body"]
-            if content["format"] != FORMAT or content["sha256"] != sha256_hex(canonical_json(body)):
+            if content["format"] not in _READABLE or content["sha256"] != sha256_hex(canonical_json(body)):
                 return None
             return cls(
                 routes={name: _route(route) for name, route in body["routes"].items()},
-                tokens={digest: TokenGrant(**grant) for digest, grant in body["tokens"].items()},
+                tokens={digest: _grant(grant) for digest, grant in body["tokens"].items()},
                 read_at=body["read_at"],
+                limits=body.get("limits", {}),
             )
         except (OSError, ValueError, KeyError, TypeError):
             return None
@@ -88,8 +101,9 @@ class Snapshot:
         """Replace the file in one step. It holds token digests: mode 600 from its first byte."""
         body = {
             "routes": {name: asdict(route) for name, route in self.routes.items()},
-            "tokens": {digest: asdict(grant) for digest, grant in self.tokens.items()},
+            "tokens": {digest: _described(grant) for digest, grant in self.tokens.items()},
             "read_at": self.read_at,
+            "limits": dict(self.limits),
         }
         content = canonical_json({"format": FORMAT, "sha256": sha256_hex(canonical_json(body)), "body": body})
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -100,6 +114,16 @@ class Snapshot:
             Path(name).replace(path)
         finally:
             Path(name).unlink(missing_ok=True)
+
+
+def _described(grant: TokenGrant) -> dict[str, Any]:
+    sets = {"scopes": sorted(grant.scopes), "models": None if grant.models is None else sorted(grant.models)}
+    return {**asdict(grant), **sets}
+
+
+def _grant(content: Mapping[str, Any]) -> TokenGrant:
+    sets = {name: frozenset(content[name]) for name in ("scopes", "models") if content.get(name) is not None}
+    return TokenGrant(**{**content, **sets})
 
 
 def _route(content: Mapping[str, Any]) -> Route:

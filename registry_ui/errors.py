@@ -106,6 +106,18 @@ class InvalidThreshold(CodesoftError):
     code = "invalid_threshold"
 
 
+class UnknownToken(CodesoftError):
+    """There is no API token of that fingerprint, or it is somebody else's."""
+
+    code = "unknown_token"
+
+
+class InvalidToken(CodesoftError):
+    """An API token or a limit that cannot be. `details["field"]` names what is wrong."""
+
+    code = "invalid_token"
+
+
 class EvidenceBroken(CodesoftError):
     """Kept evidence is missing, or is not what was kept. `details["file"]` names the file in the bundle store."""
 

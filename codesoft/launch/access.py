@@ -8,9 +8,11 @@ from typing import Any
 
 from django.contrib.auth.models import Group, User
 from django.db import transaction
-from knox.models import AuthToken
 
 from ml_pipeline.canonical import readable_json
+from predictions.scopes import SCOPES
+from registry_ui.services.access import Actor
+from registry_ui.services.tokens import token_create
 
 _ROLES = {"admin": "administrator", "approver": "approver"}
 TOKEN_OWNER = "admin"  # noqa: S105 - a user's name
@@ -51,8 +53,13 @@ def _create_users() -> list[dict[str, str]]:
 
 
 def _create_token() -> str:
-    _, token = AuthToken.objects.create(User.objects.get(username=TOKEN_OWNER))
-    return str(token)
+    return token_create(
+        owner=User.objects.get(username=TOKEN_OWNER),
+        actor=Actor.operator("launch"),
+        name="made at the first start",
+        scopes=SCOPES,
+        model_names=None,
+    )
 
 
 def _write_private(path: Path, content: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from drf_spectacular.generators import SchemaGenerator
 from rest_framework.request import Request
 
 from predictions.api.requests import ENTITY_ID_LENGTH
-from predictions.api.schema_components import COMPONENTS, IDEMPOTENCY_KEY, error_responses
+from predictions.api.schema_components import COMPONENTS, IDEMPOTENCY_KEY, LIMIT_HEADERS, error_responses
 from predictions.api.schema_inputs import row_schema
 from predictions.serving import current
 from predictions.serving.routing import LiveModel, LiveVersion
@@ -62,7 +62,7 @@ def _list_operation() -> Schema:
         "summary": "Models, live or not",
         "tags": ["models"],
         "security": SECURITY,
-        "responses": {"200": _json("#/components/schemas/ModelList"), **error_responses(401, 405, 503)},
+        "responses": {"200": _json("#/components/schemas/ModelList"), **error_responses(401, 403, 405, 503)},
     }
 
 
@@ -74,7 +74,7 @@ def _detail_operation(models: Mapping[str, LiveModel]) -> Schema:
         "tags": ["models"],
         "security": SECURITY,
         "parameters": [name],
-        "responses": {"200": _json("#/components/schemas/Model"), **error_responses(401, 404, 405, 503)},
+        "responses": {"200": _json("#/components/schemas/Model"), **error_responses(401, 403, 404, 405, 503)},
     }
 
 
@@ -95,6 +95,7 @@ def _predict_operation(live: LiveModel, version: LiveVersion) -> Schema:
         "responses": {
             "200": {
                 "description": "One prediction a row, in the order asked.",
+                "headers": LIMIT_HEADERS,
                 "content": {
                     "application/json": {
                         "schema": _response_schema(live.name, version),
@@ -102,7 +103,7 @@ def _predict_operation(live: LiveModel, version: LiveVersion) -> Schema:
                     }
                 },
             },
-            **error_responses(400, 401, 404, 405, 409, 413, 415, 422, 503),
+            **error_responses(400, 401, 403, 404, 405, 409, 413, 415, 422, 429, 503),
         },
     }
 

@@ -14,12 +14,18 @@ ERRORS: dict[int, tuple[str, str]] = {
         "the model's limits (`invalid_inputs`, with every bad field of every bad row). Nothing was predicted.",
     ),
     401: ("Unauthorized", "No token, or one that is unknown, revoked or expired."),
+    403: ("Forbidden", "The token lacks the scope, or has it on other models (`scope_missing`). `details` names both."),
     404: ("NotFound", "No model of that name."),
     405: ("MethodNotAllowed", "Another method is needed; `Allow` names it."),
     409: ("AnswerInProgress", "The same request, under the same `Idempotency-Key`, is being answered. Try again."),
     413: ("TooLarge", "The body (`body_too_large`) or the number of rows (`too_many_rows`) is beyond the limit."),
     415: ("UnsupportedMediaType", "The body must be `application/json`."),
     422: ("KeyReused", "The `Idempotency-Key` was used for another request in the last 24 hours."),
+    429: (
+        "TooManyRequests",
+        "More requests a minute than the token or the model is allowed (`rate_limited`). Nothing was predicted; "
+        "`Retry-After` says when to come back.",
+    ),
     503: (
         "Unavailable",
         "No live version (`no_live_version`), a full log (`spool_full`), a process that has just started "
@@ -28,13 +34,28 @@ ERRORS: dict[int, tuple[str, str]] = {
     ),
 }
 
+LIMIT_HEADERS: dict[str, Any] = {
+    name: {"$ref": f"#/components/headers/{name}"} for name in ("RateLimit-Policy", "RateLimit")
+}
+
+
+def _response(status: int, description: str) -> dict[str, Any]:
+    waits = {"Retry-After": {"$ref": "#/components/headers/Retry-After"}}
+    headers = {429: {**LIMIT_HEADERS, **waits}, 503: waits}.get(status)
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    return {"description": description, "content": content, **({"headers": headers} if headers else {})}
+
+
 COMPONENTS: dict[str, dict[str, Any]] = {
     "securitySchemes": {
         "token": {
             "type": "apiKey",
             "in": "header",
             "name": "Authorization",
-            "description": "`Authorization: Token <token>`",
+            "description": (
+                "`Authorization: Token <token>`. Tokens are made at /tokens/, each with scopes on every model or some: "
+                "`predict` asks for predictions, `feedback` reports what was right, `read` looks, `manage` changes."
+            ),
         }
     },
     "schemas": {
@@ -69,13 +90,19 @@ COMPONENTS: dict[str, dict[str, Any]] = {
             },
         },
     },
-    "responses": {
-        name: {
-            "description": description,
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
-        }
-        for name, description in ERRORS.values()
+    "headers": {
+        "RateLimit-Policy": {
+            "description": 'Requests (`q`) in any `w` seconds, of this token and of the model: `"token";q=600;w=60`. '
+            "One request counts as one, whatever its number of rows.",
+            "schema": _TEXT,
+        },
+        "RateLimit": {
+            "description": 'What is left of each (`r`), and in how many seconds more comes (`t`): `"token";r=9;t=41`.',
+            "schema": _TEXT,
+        },
+        "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}},
     },
+    "responses": {name: _response(status, description) for status, (name, description) in ERRORS.items()},
 }
 
 

@@ -1,7 +1,7 @@
-"""What one web process serves: three daemon threads keep it current, so that a request waits for no server.
+"""What one web process serves: daemon threads keep it current, so that a request waits for no server.
 
-`watch` reads the snapshot, `load` brings bundles into memory, `ship` empties the spool. None of them can hold up
-another: a slow download delays no revocation, a slow database no download.
+`watch` reads the snapshot, `load` brings bundles into memory, `ship` empties the spool, `limits` exchanges counters.
+None of them can hold up another: a slow download delays no revocation, a slow database no download.
 """
 
 import threading
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
 from predictions import metrics
@@ -25,15 +26,21 @@ from predictions.serving.routing import LiveModel, LiveVersion
 from predictions.serving.shelf import BundleShelf
 from predictions.snapshot import Release, Route, Snapshot
 from predictions.statements import bound_statements
+from predictions.throttling.boards import Board, FolderBoard, RedisBoard
+from predictions.throttling.throttle import Throttle
+from predictions.token_uses import TokenUses
 
 WATCH_SECONDS = 0.75  # a revocation is effective within 1 s: period and read together
 LOAD_SECONDS = 0.5
 SHIP_SECONDS = 0.5
+LIMITS_SECONDS = 0.5
+USES_SECONDS = 5.0
 REWRITE_SECONDS = 30.0
 BOOT_SECONDS = 20.0
 FLUSH_SECONDS = 5.0
 STATEMENT_MILLISECONDS = 2_000
 SNAPSHOT_FILE = "snapshot.json"
+LIMITS_FOLDER = "limits"
 
 log = structlog.get_logger(__name__)
 
@@ -69,6 +76,8 @@ class ServingProcess:
 
     def __init__(self, folder: Path, spool: Spool) -> None:
         self.spool = spool
+        self.token_uses = TokenUses()
+        self.throttle = Throttle(_board(folder), processes=settings.WEB_PROCESSES)
         self._file = folder / SNAPSHOT_FILE
         self._shelf = BundleShelf(folder / "bundles")
         self._current: Current | None = None
@@ -100,6 +109,8 @@ class ServingProcess:
                     ("serving-watch", self.refresh, WATCH_SECONDS),
                     ("serving-load", self.load_bundles, LOAD_SECONDS),
                     ("prediction-log-ship", self.ship, SHIP_SECONDS),
+                    ("rate-limits", self.throttle.exchange, LIMITS_SECONDS),
+                    ("token-uses", self.write_token_uses, USES_SECONDS),
                 ):
                     wake = self._wake_loader if name == "serving-load" else self._stop
                     thread = threading.Thread(target=self._repeat, args=(step, period, wake), name=name, daemon=True)
@@ -119,6 +130,9 @@ class ServingProcess:
             with suppress(DatabaseError, InterfaceError):
                 while ship_spool(spool=self.spool):
                     pass
+            with suppress(DatabaseError, InterfaceError):
+                self.token_uses.write()
+        self.throttle.close()
         self.spool.close()
 
     def refresh(self) -> None:
@@ -154,6 +168,14 @@ class ServingProcess:
         except (DatabaseError, InterfaceError) as error:
             connection.close()
             log.warning("prediction_log.waiting", error=str(error).strip())
+
+    def write_token_uses(self) -> None:
+        """Write when tokens were last used. While the database is away it waits."""
+        try:
+            self.token_uses.write()
+        except (DatabaseError, InterfaceError) as error:
+            connection.close()
+            log.warning("token_uses.waiting", error=str(error).strip())
 
     def state(self) -> ServingState:
         """Whether this process can answer, and with what. One broken bundle does not take the others away."""
@@ -251,6 +273,10 @@ class ServingProcess:
                     model=current.snapshot.model_of(bundle_hash),
                 )
                 self._reported.add(bundle_hash)
+
+
+def _board(folder: Path) -> Board:
+    return RedisBoard(settings.REDIS_URL) if settings.REDIS_URL else FolderBoard(folder / LIMITS_FOLDER)
 
 
 def _described(model: LiveModel) -> dict[str, Any]:

@@ -4,15 +4,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 
 from predictions.models import Deployment
 from registry_ui.admin.pages import Action
-from registry_ui.selectors import MODEL_PERMISSIONS, holders, switch_of
+from registry_ui.selectors import MODEL_PERMISSIONS, holders, limit_of, switch_of
 from registry_ui.services.access import Actor
 from registry_ui.services.decisions import REASON_LENGTH
 from registry_ui.services.permissions import four_eyes_set, model_permissions_set
+from registry_ui.services.tokens import HIGHEST_LIMIT, model_limit_set
 
 _CHOICES = [(codename, codename.partition("_")[0]) for codename in MODEL_PERMISSIONS]
 _FOUR_EYES = {"declared": None, "on": True, "off": False}
@@ -33,6 +35,13 @@ class PermissionsForm(forms.Form):
         return given
 
 
+class ModelLimitForm(forms.Form):
+    """Prediction requests a minute; empty is the default, 0 no limit."""
+
+    requests_per_minute = forms.IntegerField(required=False, min_value=0, max_value=HIGHEST_LIMIT)
+    reason = forms.CharField(max_length=REASON_LENGTH)
+
+
 class FourEyesForm(forms.Form):
     four_eyes = forms.ChoiceField(choices=[(key, key) for key in _FOUR_EYES])
     reason = forms.CharField(max_length=REASON_LENGTH)
@@ -51,6 +60,8 @@ def context(deployment: Deployment) -> dict[str, Any]:
         "users": [one.name for one in everybody if one.kind == "user"],
         "groups": [one.name for one in everybody if one.kind == "group"],
         "permission_choices": _CHOICES,
+        "limit": limit_of(deployment),
+        "default_limit": settings.RATE_LIMIT_PER_MODEL,
         "four_eyes_choice": next(key for key, value in _FOUR_EYES.items() if value is switch),
     }
 
@@ -75,7 +86,17 @@ def _set_four_eyes(request: HttpRequest, deployment: Deployment, given: Mapping[
     return f"Four eyes of {deployment.model}: {said}."
 
 
+def _set_limit(request: HttpRequest, deployment: Deployment, given: Mapping[str, Any]) -> str:
+    limit = given["requests_per_minute"]
+    model_limit_set(
+        model=deployment.model, requests_per_minute=limit, actor=Actor.person(request.user), reason=given["reason"]
+    )
+    said = "the default" if limit is None else f"{limit} requests a minute" if limit else "none"
+    return f"Limit of {deployment.model}: {said}."
+
+
 MODEL_ACTIONS: dict[str, tuple[type[forms.Form], Action]] = {
     "permissions": (PermissionsForm, _set_permissions),
     "four_eyes": (FourEyesForm, _set_four_eyes),
+    "limit": (ModelLimitForm, _set_limit),
 }

@@ -20,6 +20,7 @@ from registry_ui.errors import (
     Frozen,
     IncompatibleInputs,
     InvalidShare,
+    InvalidToken,
     ReasonRequired,
     RunActive,
     StaleGeneration,
@@ -32,7 +33,7 @@ from registry_ui.services.decisions import REASON_LENGTH
 from registry_ui.services.preconditions import Confirmed
 
 _CONFLICTS = (Frozen, IncompatibleInputs, RunActive, StaleGeneration, Troubled, WrongState)
-_INVALID = (InvalidShare, ReasonRequired)
+_INVALID = (InvalidShare, InvalidToken, ReasonRequired)
 
 Action = Callable[[HttpRequest, Any, Mapping[str, Any]], str]
 Column = TypeVar("Column", bound=Callable[..., Any])
@@ -92,6 +93,7 @@ class PageAdmin(PerModelAdmin):
     """Rows with a page of their own. A subclass names its template, its context, and its actions."""
 
     page_template = ""
+    ending_actions: ClassVar[frozenset[str]] = frozenset()  # those after which the row is gone
     list_disable_select_all = True
     actions: ClassVar[list[Any]] = []
 
@@ -131,9 +133,13 @@ class PageAdmin(PerModelAdmin):
             row = self.page_rows().get(pk=object_id)
         except (self.model.DoesNotExist, ValidationError, ValueError) as error:
             raise Http404 from error
+        self.require_view(request, row)
+        return cast(Model, row)
+
+    def require_view(self, request: HttpRequest, row: Any) -> None:
+        """PermissionRefused for who may not look at the row."""
         if not self.has_view_permission(request, row):
             Actor.person(request.user).require(VIEW, row.model)
-        return cast(Model, row)
 
     def _page(self, request: HttpRequest, row: Model, *, status: int = 200, **more: Any) -> HttpResponse:
         context = {
@@ -161,6 +167,8 @@ class PageAdmin(PerModelAdmin):
                 row.refresh_from_db()
                 return self._page(request, row, status=409, refused=action, conflict=_shown(error), typed=form.data)
             messages.success(request, done)
+            if action in self.ending_actions:
+                return HttpResponseRedirect(reverse(f"admin:{self._url_name}_changelist"))
             return HttpResponseRedirect(reverse(f"admin:{self._url_name}_change", args=[object_id]))
 
         return cast(Callable[..., HttpResponse], require_POST(self.admin_site.admin_view(door)))

@@ -48,7 +48,10 @@ _KEY = OpenApiParameter(
 _ERRORS = {
     400: "No such request: `details` names what is wrong.",
     401: "No token, or one that is not valid.",
-    403: "The caller may not do this: `permission_refused` names what is missing, `four_eyes` wants somebody else.",
+    403: (
+        "The caller may not do this: `scope_missing` (of the token) and `permission_refused` (of its owner) name what "
+        "is missing, `four_eyes` wants somebody else."
+    ),
     404: "No such model, version or run.",
     405: "Another method is needed.",
     409: (
@@ -144,7 +147,7 @@ class ServedView(ApiView):
         operation_id="get_served",
         tags=["registry"],
         parameters=[OpenApiParameter("at", OpenApiTypes.DATETIME, required=True, description="A past moment.")],
-        responses=_answers({200: ServedShape}, 400),
+        responses=_answers({200: ServedShape}, 400, 403),
     )
     def get(self, request: Request, model: str) -> Response:
         """What the model served at a moment, who decided that, and why. A version's first moment belongs to it."""

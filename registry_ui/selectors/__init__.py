@@ -31,6 +31,7 @@ from registry_ui.selectors.permissions import (
     models_visible,
     permissions_held,
 )
+from registry_ui.selectors.tokens import TokenDescribed, token_described, token_find, token_rows, tokens_of
 from registry_ui.selectors.versions import (
     LARGE_COLUMNS,
     champion_at,
@@ -40,6 +41,7 @@ from registry_ui.selectors.versions import (
     deployment_get,
     deployments_with_switch,
     four_eyes_switch,
+    limit_of,
     policy_holder,
     switch_of,
     unknown_model,
@@ -67,6 +69,7 @@ __all__ = [
     "ModelOverview",
     "Served",
     "ServiceHistory",
+    "TokenDescribed",
     "active_run",
     "champion_at",
     "champion_get",
@@ -83,6 +86,7 @@ __all__ = [
     "holders",
     "is_former_champion",
     "last_sync",
+    "limit_of",
     "may_on_model",
     "mirror_overviews",
     "models_overview",
@@ -98,6 +102,10 @@ __all__ = [
     "switch_of",
     "tasks_about",
     "tasks_newest",
+    "token_described",
+    "token_find",
+    "token_rows",
+    "tokens_of",
     "trouble_of",
     "unknown_model",
     "version_get",

@@ -3,13 +3,14 @@
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from ml_pipeline.errors import UnknownModel
-from predictions.models import Deployment, Generation
+from predictions.models import Deployment, Generation, ModelLimit
 from registry_ui.errors import UnknownVersion
 from registry_ui.models import ApprovalRequest, ModelPolicy, ModelVersion
 
 # Columns of a version that lists do not show: tens of kilobytes a row.
 LARGE_COLUMNS = ("report", "spec", "lineage", "curves", "parameters", "tags")
 _SWITCH = "four_eyes_switch"
+_LIMIT = "own_limit"
 
 
 def deployment_get(*, model: str) -> Deployment:
@@ -73,15 +74,22 @@ def four_eyes_switch(*, model: str) -> bool | None:
 
 
 def deployments_with_switch() -> QuerySet[Deployment]:
-    """Every model with its four-eyes switch, which `switch_of` gives."""
+    """Every model with its four-eyes switch and its own limit, which `switch_of` and `limit_of` give."""
     switch = ModelPolicy.objects.filter(model=OuterRef("model")).values("four_eyes")
-    return Deployment.objects.annotate(**{_SWITCH: Subquery(switch)})
+    limit = ModelLimit.objects.filter(model=OuterRef("model")).values("requests_per_minute")
+    return Deployment.objects.annotate(**{_SWITCH: Subquery(switch), _LIMIT: Subquery(limit)})
 
 
 def switch_of(deployment: Deployment) -> bool | None:
     """`four_eyes_switch` of a row of `deployments_with_switch`."""
     switch: bool | None = deployment.__dict__[_SWITCH]
     return switch
+
+
+def limit_of(deployment: Deployment) -> int | None:
+    """Prediction requests a minute of a row of `deployments_with_switch`; 0 is no limit, None the default."""
+    limit: int | None = deployment.__dict__[_LIMIT]
+    return limit
 
 
 def current_approval(*, version: ModelVersion) -> ApprovalRequest | None:

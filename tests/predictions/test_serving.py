@@ -130,7 +130,7 @@ def test_a_snapshot_file_that_cannot_be_trusted_is_not_believed(
         changed = {
             "torn": content[:-10],
             "altered": content.replace(b'"version":1', b'"version":9'),
-            "another format": content.replace(b'"format":1', b'"format":2'),
+            "another format": content.replace(b'"format":2', b'"format":9'),
         }
         path.write_bytes(changed[damage])
 

@@ -46,7 +46,7 @@ STAFF = LOOKING | {"staff"}
 REQUESTING, DECIDING, ADMINISTERING = {"requester", "superuser"}, {"approver", "superuser"}, {"superuser"}
 
 # Who may look at a model's stock pages (list, page of a row, history), and who may change rows there.
-LOOK_AT = {"predictions": LOOKING, "registry_ui": LOOKING}  # any other application: ADMINISTERING
+LOOK_AT = {"predictions": LOOKING, "registry_ui": LOOKING, "knox": ADMINISTERING}  # any other: ADMINISTERING
 STOCK = ("changelist", "change", "history", "add", "delete")
 # Further pages to look at, and who may.
 PAGES = {
@@ -89,6 +89,9 @@ ACTIONS = {
     "predictions_deployment_sync": REQUESTING | DECIDING,
     "predictions_deployment_permissions": ADMINISTERING,
     "predictions_deployment_four_eyes": ADMINISTERING,
+    "predictions_deployment_limit": ADMINISTERING,
+    "knox_authtoken_limit": ADMINISTERING,
+    "knox_authtoken_revoke": ADMINISTERING,
     "predictions_deployment_retrain": REQUESTING,
     "registry_ui_pipelinerun_cancel": REQUESTING,
     "registry_ui_notification_test": ADMINISTERING,
@@ -101,6 +104,7 @@ FILLED = {
     "number": 1,
     "percent": 10,
     "threshold": 0.3,
+    "requests_per_minute": 60,
     "four_eyes": "off",
     "user": "rui",
     "permissions": "approve_deployment",

@@ -3,9 +3,13 @@
 from collections.abc import Iterator
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import DatabaseError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
+from knox.models import AuthToken
 
+from predictions.models import TokenDetails
+from predictions.scopes import EVERY_SCOPE
 from registry_ui.models import ApprovalRequest, Decision, ModelVersion
 
 BEFORE = ("registry_ui", "0003_background_tasks")
@@ -57,3 +61,14 @@ def test_decisions_stay_append_only_and_what_waits_is_asked_for(latest: None) ->
     asked = ApprovalRequest.objects.get()
     assert asked.version == ModelVersion.objects.get(number=2)
     assert (asked.requested_by, asked.started_by, asked.four_eyes, asked.state) == ("rui", "rui", True, "open")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_tokens_made_before_scopes_keep_them_all(latest: None) -> None:
+    migrate(("predictions", "0002_canary_history_and_permissions"))
+    rui = User.objects.create_user("rui")
+    row, _ = AuthToken.objects.create(rui)
+    migrate(("predictions", "0003_tokens_and_limits"))
+
+    details = TokenDetails.objects.get(token_id=row.digest)
+    assert (details.name, set(details.scopes), details.model_names) == ("made before scopes", EVERY_SCOPE, None)

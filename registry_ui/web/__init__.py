@@ -1,0 +1,1 @@
+"""Pages for every signed-in user, outside the admin."""
