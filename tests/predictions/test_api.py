@@ -51,7 +51,7 @@ def test_one_row_answers_label_probability_threshold_version_and_a_logged_id(api
     assert set(content) == {"model", "version", "predictions"}
     assert (content["model"], content["version"]) == ("sentiment", 1)
     [prediction] = content["predictions"]
-    assert set(prediction) == {"id", "label", "probability", "threshold"}
+    assert set(prediction) == {"id", "label", "probability", "threshold", "version", "route"}
     row = Prediction.objects.get(id=prediction["id"])
     assert (row.entity_id, row.caller, row.label) == ("film 7", "caller", prediction["label"])
 

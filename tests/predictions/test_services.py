@@ -74,7 +74,7 @@ def test_a_canary_answers_its_share_of_entities_and_always_the_same_ones(live: S
 
     def routes() -> dict[str, str]:
         return {
-            entity: services.predict(model="sentiment", rows=[{"text": "fine"}], entity_ids=[entity]).route
+            entity: services.predict(model="sentiment", rows=[{"text": "fine"}], entity_ids=[entity]).parts[0].route
             for entity in entities
         }
 
