@@ -15,8 +15,9 @@ from ml_pipeline.errors import CodesoftError, UnknownModel
 from ml_pipeline.inputs import Row, format_moment
 from predictions import metrics
 from predictions.errors import NotANumber, SpoolFull
+from predictions.route_names import NAMED
 from predictions.serving import current, serving_process
-from predictions.serving.routing import NAMED, LiveModel, Routed, in_order, routes, validated
+from predictions.serving.routing import LiveModel, Routed, in_order, routes, validated
 
 _LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_PASSTHROUGH_DATETIME
 

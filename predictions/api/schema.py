@@ -16,8 +16,9 @@ from predictions.api.requests import ENTITY_ID_LENGTH
 from predictions.api.schema_components import COMPONENTS, IDEMPOTENCY_KEY, error_responses
 from predictions.api.schema_inputs import row_schema
 from predictions.api.versions import PARAMETER
+from predictions.route_names import CANARY, CHAMPION, NAMED
 from predictions.serving import current
-from predictions.serving.routing import CANARY, CHAMPION, NAMED, LiveModel, LiveVersion
+from predictions.serving.routing import LiveModel, LiveVersion
 
 SECURITY: list[dict[str, list[str]]] = [{"token": []}]
 _SHOWN_ROWS = 2

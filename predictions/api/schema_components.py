@@ -19,8 +19,8 @@ ERRORS: dict[int, tuple[str, str]] = {
     405: ("MethodNotAllowed", "Another method is needed; `Allow` names it."),
     409: (
         "Conflict",
-        "The same request, under the same `Idempotency-Key`, is being answered (`answer_in_progress`), or the bundle of the "
-        "version that you chose is not in memory (`version_not_served`). Try again.",
+        "The same request, under the same `Idempotency-Key`, is being answered (`answer_in_progress`), or the bundle "
+        "of the version that you chose is not in memory (`version_not_served`). Try again.",
     ),
     413: ("TooLarge", "The body (`body_too_large`) or the number of rows (`too_many_rows`) is beyond the limit."),
     415: ("UnsupportedMediaType", "The body must be `application/json`."),

@@ -9,13 +9,8 @@ from ml_pipeline.bundle.model_bundle import ModelBundle
 from ml_pipeline.errors import InvalidInputs
 from ml_pipeline.inputs import Row
 from predictions.errors import NoLiveVersion, UnknownVersion
+from predictions.route_names import CANARY, CHAMPION
 from predictions.snapshot import Release
-
-CHAMPION = "champion"
-CANARY = "canary"
-NAMED = "named"  # the caller asked for this version, which says nothing about traffic
-SHADOW = "shadow"  # written by a worker, see registry_ui.services.shadowing
-TRAFFIC = (CHAMPION, CANARY)  # what callers asked and got by the routing: all that statistics count
 
 Item = TypeVar("Item")
 

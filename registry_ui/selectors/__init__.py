@@ -31,6 +31,7 @@ from registry_ui.selectors.permissions import (
     models_visible,
     permissions_held,
 )
+from registry_ui.selectors.shadows import shadow_comparison_now, shadow_comparisons
 from registry_ui.selectors.versions import (
     LARGE_COLUMNS,
     champion_at,
@@ -95,6 +96,8 @@ __all__ = [
     "run_get",
     "served_at",
     "service_history",
+    "shadow_comparison_now",
+    "shadow_comparisons",
     "switch_of",
     "tasks_about",
     "tasks_newest",
