@@ -291,13 +291,14 @@ class ServingProcess:
         """Tell `/readyz` and the metrics since when this process serves what was decided."""
         for name, model in after.items():
             known = before.get(name)
-            if known is not None and known.generation == model.generation:
+            if model.generation == (known.generation if known else 0):
                 continue
             metrics.SERVED_GENERATION.labels(name).set(model.generation)
             now, decided = time.time(), snapshot.routes[name].changed_at
             self._swaps.append({"model": name, **_described(model), "decided_at": decided, "swapped_at": now})
-            if known is not None:  # at a start the decision is old
-                metrics.SWAP_SECONDS.labels(name).observe(max(0.0, now - decided))
+            swap_seconds = metrics.SWAP_SECONDS.labels(name)  # there from the start: the first increase counts too
+            if self._loaded:  # at a start the decision is old
+                swap_seconds.observe(max(0.0, now - decided))
 
     def _live_model(self, route: Route, before: LiveModel | None) -> LiveModel:
         """The route with what is in memory. A champion that is not leaves its predecessor in place, a canary none."""

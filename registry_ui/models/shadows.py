@@ -48,9 +48,9 @@ class ShadowComparison(models.Model):
         return f"{self.model}: version {self.shadow_version} beside version {self.champion_version}"
 
     @property
-    def agreement(self) -> float | None:
-        """The share of the compared with the same label."""
-        return self.agreed / self.compared if self.compared else None
+    def agreed_percent(self) -> float | None:
+        """How many of the compared have the same label."""
+        return 100 * self.agreed / self.compared if self.compared else None
 
     @property
     def mean_difference(self) -> float | None:

@@ -10,6 +10,7 @@ from registry_ui.selectors.history import (
     service_history,
     trouble_of,
 )
+from registry_ui.selectors.loading import NotLoaded, fault_columns, not_loaded
 from registry_ui.selectors.mirror import (
     MirrorOverview,
     mirror_overviews,
@@ -66,6 +67,7 @@ __all__ = [
     "Holder",
     "MirrorOverview",
     "ModelOverview",
+    "NotLoaded",
     "Served",
     "ServiceHistory",
     "active_run",
@@ -77,6 +79,7 @@ __all__ = [
     "deployment_get",
     "deployments_found",
     "deployments_with_switch",
+    "fault_columns",
     "flips_done",
     "four_eyes_switch",
     "granted_on_models",
@@ -88,6 +91,7 @@ __all__ = [
     "mirror_overviews",
     "models_overview",
     "models_visible",
+    "not_loaded",
     "outbox_pending",
     "permissions_held",
     "policy_holder",

@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 from knox.models import AuthToken
 
+from predictions.api import versions
 from predictions.models import Prediction
 from predictions.serving.process import ServingProcess
 from tests.predictions.api_bodies import CASES, Case
@@ -195,3 +196,30 @@ def test_a_process_that_knows_nothing_yet_asks_to_come_again(process: ServingPro
     response = post(Client(headers={"authorization": "Token x"}), PREDICTIONS, GOOD)
     assert_error(response, 503, "not_ready")
     assert int(response["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code"),
+    [
+        ("?version=1", 200, None),
+        ("?version=9", 404, "unknown_version"),
+        ("?version=0", 400, "invalid_request"),
+        ("?version=one", 400, "invalid_request"),
+        ("?version=1&version=2", 400, "invalid_request"),
+        ("?version=", 400, "invalid_request"),
+    ],
+)
+def test_a_version_is_chosen_by_its_number_by_who_may(
+    api: Client, monkeypatch: pytest.MonkeyPatch, query: str, status: int, code: str | None
+) -> None:
+    body = b'{"inputs": {"text": "a fine film"}}'
+    assert post(api, PREDICTIONS + "?version=1", body).status_code == 403
+    monkeypatch.setattr(
+        versions, "may_choose", lambda caller, model: (caller.username, model) == ("caller", "sentiment")
+    )
+
+    response = post(api, PREDICTIONS + query, body)
+
+    assert (response.status_code, response.json().get("code")) == (status, code)
+    if status == 200:
+        assert response.json()["predictions"][0]["route"] == "named"
