@@ -60,7 +60,7 @@ def context(
         "decisions": version.decisions.all(),
         "is_shadow": is_shadow,
         "may_shadow": may_approve and live not in (None, version) and not (is_canary or is_shadow),
-        "comparisons": list(shadow_comparisons(version=version)[:_COMPARISONS]),
+        "shadow_comparisons": list(shadow_comparisons(version=version)[:_COMPARISONS]),
         "may_approve": may_approve,
         "may_roll_back": actor.may(ROLL_BACK, version.model),
         "approve_permission": APPROVE,
