@@ -117,10 +117,11 @@ def named(live: LiveModel, number: int) -> LiveVersion | Release:
     UnknownVersion for every other one: what no decision ever put live answers nobody, whoever asks.
     """
     in_place = [one for one in (live.champion, live.canary) if one is not None]
-    for one in (*in_place, *live.former):
+    askable: list[LiveVersion | Release] = [*in_place, *live.former]
+    for one in askable:
         if one.version == number:
             return one
-    known = sorted({one.version for one in (*in_place, *live.former)})
+    known = sorted({one.version for one in askable})
     raise UnknownVersion(
         f"Version {number} of {live.name} neither serves nor served lately.",
         advice=f"Versions that can be asked: {', '.join(map(str, known))}." if known else "None can be asked.",

@@ -8,7 +8,7 @@ from registry_ui.models import ModelVersion, ShadowComparison
 
 def shadow_comparison_now(*, deployment: Deployment) -> ShadowComparison | None:
     """That of the shadow and the champion of now; None where there is no shadow, or nothing was looked at yet."""
-    if deployment.shadow_version is None:
+    if deployment.shadow_version is None or deployment.champion_version is None:
         return None
     return ShadowComparison.objects.filter(
         model=deployment.model,

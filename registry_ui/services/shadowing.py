@@ -73,13 +73,10 @@ def _replay(deployment: Deployment, *, until: float) -> int:
 
 def _comparison(deployment: Deployment) -> ShadowComparison:
     """The row of shadow and champion of now. It goes on where it stopped, but not before the two stood together."""
-    since = _together_since(deployment)
+    since, pair = _together_since(deployment), _pair(deployment)
     comparison, _ = ShadowComparison.objects.get_or_create(
         model=deployment.model,
-        shadow_version=deployment.shadow_version,
-        shadow_bundle=deployment.shadow_bundle,
-        champion_version=deployment.champion_version,
-        champion_bundle=deployment.champion_bundle,
+        **pair,
         defaults={"reached_at": since, "reached_id": _BEFORE_ALL},
     )
     if comparison.reached_at < since:
@@ -90,10 +87,19 @@ def _comparison(deployment: Deployment) -> ShadowComparison:
     return comparison
 
 
+def _pair(deployment: Deployment) -> dict[str, Any]:
+    return {
+        "shadow_version": deployment.shadow_version,
+        "shadow_bundle": deployment.shadow_bundle,
+        "champion_version": deployment.champion_version,
+        "champion_bundle": deployment.champion_bundle,
+    }
+
+
 def _together_since(deployment: Deployment) -> datetime:
     """Since when this shadow stands beside this champion without a break."""
     history = Generation.objects.filter(model=deployment.model)
-    pair = Q(champion_version=deployment.champion_version, shadow_version=deployment.shadow_version)
+    pair = Q(**_pair(deployment))
     apart = history.exclude(pair).order_by("-number").values_list("number", flat=True).first()
     first = history.filter(pair, number__gt=apart or 0).order_by("number").first()
     return deployment.updated_at if first is None else first.created_at
