@@ -63,7 +63,6 @@ def test_a_shadow_is_set_looked_at_and_ended(admin: Page, live_server: Any) -> N
     ):
         assert said in told
     assert serious(admin) == []
-    admin.screenshot(path="/tmp/shots/version.png", full_page=True)
 
     deployment = Deployment.objects.get(model="fruit")
     fault = {"bundle": deployment.champion_bundle, "model": "fruit", "seen_at": timezone.now()}
@@ -73,7 +72,6 @@ def test_a_shadow_is_set_looked_at_and_ended(admin: Page, live_server: Any) -> N
         admin.goto(live_server.url + address)
         assert "Version 1 could not be loaded by 2 processes: The golden sample 0" in admin.inner_text("main")
         assert serious(admin) == []
-        admin.screenshot(path=f"/tmp/shots/{len(address)}.png", full_page=True)
 
     admin.goto(live_server.url + reverse("admin:registry_ui_modelversion_change", args=[version().pk]))
     admin.fill("#end-shadow-reason", "seen enough")
