@@ -220,6 +220,7 @@ CELERY_BEAT_SCHEDULE = {
     for name, period in {
         "mirror_outbox": 5.0,
         "deliver_notifications": 5.0,
+        "replay_to_shadows": 5.0,
         "requeue_expired_leases": 15.0,
         "sync_registry": 300.0,
         "forget_kept_answers": 3600.0,

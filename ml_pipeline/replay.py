@@ -66,8 +66,8 @@ def replay(
     found = Replay([], Refusals(), Refusals())
     for start in range(0, len(rows), _BATCH):
         batch = slice(start, start + _BATCH)
-        mine = _answers(candidate, rows[batch], found.candidate)
-        theirs = _answers(champion, champion_rows[batch], found.champion)
+        mine = answers_of(candidate, rows[batch], found.candidate)
+        theirs = answers_of(champion, champion_rows[batch], found.champion)
         for place, (one, other) in enumerate(zip(mine, theirs, strict=True)):
             if one is not None and other is not None:
                 found.pairs.append(Pair(start + place, one, other))
@@ -123,7 +123,8 @@ def confidence(answer: Answer, labels: Sequence[str]) -> float:
     return by_class(answer, labels, labels)[list(labels).index(answer.label)]
 
 
-def _answers(bundle: ModelBundle, rows: Rows, refusals: Refusals) -> list[Answer | None]:
+def answers_of(bundle: ModelBundle, rows: Rows, refusals: Refusals) -> list[Answer | None]:
+    """An answer a row, None for each that the bundle refuses; `refusals` is told which."""
     refused: set[int] = set()
     try:
         bundle.validate(rows)

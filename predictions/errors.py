@@ -13,6 +13,19 @@ class NoLiveVersion(CodesoftError):
     retryable = True
 
 
+class UnknownVersion(CodesoftError):
+    """There is no such version of the model, or none that may be asked for."""
+
+    code = "unknown_version"
+
+
+class VersionNotServed(CodesoftError):
+    """The version served once, but this process cannot answer with it now."""
+
+    code = "version_not_served"
+    retryable = True
+
+
 class NotReady(CodesoftError):
     """This process has not yet learned what serves: neither the database nor a snapshot file could be read."""
 

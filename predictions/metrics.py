@@ -33,6 +33,26 @@ LIVE_VERSION = Gauge(
     multiprocess_mode="livemax",
 )
 
+SWAP_SECONDS = Histogram(
+    "codesoft_swap_seconds",
+    "From the decision to the moment from which a process serves what it says.",
+    ["model"],
+    buckets=(0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0),
+)
+SERVED_GENERATION = Gauge(
+    "codesoft_served_generation",
+    "The generation that each process serves.",
+    ["model"],
+    multiprocess_mode="liveall",
+)
+LOAD_FAILURES = Counter("codesoft_bundle_load_failures_total", "Attempts to load a bundle that failed.", ["model"])
+BUNDLES_NOT_LOADED = Gauge(
+    "codesoft_bundles_not_loaded",
+    "Bundles that should serve and that a process cannot load, over all processes.",
+    ["model"],
+    multiprocess_mode="livesum",
+)
+
 
 # Finding the child of some labels costs as much as counting: both are looked up once.
 @lru_cache(maxsize=_KNOWN_LABELS)

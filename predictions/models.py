@@ -3,12 +3,16 @@
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 
 class Deployment(models.Model):
-    """What serves one model now. Every change adds one to `generation` in a compare-and-set."""
+    """What serves one model now. Every change adds one to `generation` in a compare-and-set.
+
+    `former` has the last champions before this one, newest first, as `{"version", "bundle"}`. A shadow serves nobody: a
+    worker asks it what the champion was asked.
+    """
 
     model = models.CharField(max_length=63, unique=True)
     generation = models.PositiveBigIntegerField(default=0)
@@ -17,6 +21,9 @@ class Deployment(models.Model):
     canary_version = models.PositiveIntegerField(null=True)
     canary_bundle = models.CharField(max_length=64, null=True)
     canary_share = models.FloatField(null=True)
+    shadow_version = models.PositiveIntegerField(null=True)
+    shadow_bundle = models.CharField(max_length=64, null=True)
+    former = models.JSONField(default=list)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
@@ -44,6 +51,14 @@ class Deployment(models.Model):
                     champion_version__isnull=False,
                 ),
             ),
+            models.CheckConstraint(
+                name="shadow_is_whole_or_absent",
+                condition=Q(shadow_version__isnull=True, shadow_bundle__isnull=True)
+                | (
+                    Q(shadow_version__isnull=False, shadow_bundle__isnull=False, champion_version__isnull=False)
+                    & ~Q(shadow_version=F("champion_version"))
+                ),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -51,7 +66,7 @@ class Deployment(models.Model):
 
 
 class Generation(models.Model):
-    """The history of a deployment: what it said from when on, the canary included, and because of what."""
+    """The history of a deployment: what it said from when on, canary and shadow included, and because of what."""
 
     model = models.CharField(max_length=63)
     number = models.PositiveBigIntegerField()
@@ -60,6 +75,8 @@ class Generation(models.Model):
     canary_version = models.PositiveIntegerField(null=True)
     canary_bundle = models.CharField(max_length=64, null=True)
     canary_share = models.FloatField(null=True)
+    shadow_version = models.PositiveIntegerField(null=True)
+    shadow_bundle = models.CharField(max_length=64, null=True)
     cause = models.CharField(max_length=200)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -73,7 +90,11 @@ class Generation(models.Model):
 
 
 class Prediction(models.Model):
-    """One answer that a caller got. Rows arrive from the spools, in bulk and idempotently by id."""
+    """One answer that a caller got. Rows arrive from the spools, in bulk and idempotently by id.
+
+    A row of route `shadow` is what a shadow answered to the same inputs: no caller got it, `shadow_of` is the answer
+    that one did get, and the inputs stand there alone. Its id follows from that id and the shadow's bundle.
+    """
 
     id = models.UUIDField(primary_key=True)
     created_at = models.DateTimeField(db_index=True)
@@ -88,9 +109,13 @@ class Prediction(models.Model):
     threshold = models.FloatField(null=True)
     latency_us = models.PositiveIntegerField()
     caller = models.CharField(max_length=150, blank=True)
+    shadow_of = models.ForeignKey("self", on_delete=models.DO_NOTHING, null=True, db_constraint=False, db_index=False)
 
     class Meta:
-        indexes: ClassVar = [models.Index(name="prediction_by_model", fields=["model", "-created_at"])]
+        indexes: ClassVar = [
+            models.Index(name="prediction_by_model", fields=["model", "-created_at"]),
+            models.Index(name="shadow_by_original", fields=["shadow_of"], condition=Q(shadow_of__isnull=False)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.model} {self.version}: {self.label}"
@@ -165,3 +190,26 @@ class Observation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.subject}"
+
+
+class BundleFault(models.Model):
+    """A process that cannot load a bundle, as long as it cannot: it renews `seen_at`, and removes the row afterwards.
+
+    A row that is not renewed is that of a process that died.
+    """
+
+    process = models.CharField(max_length=100)
+    bundle = models.CharField(max_length=64)
+    model = models.CharField(max_length=63)
+    message = models.TextField()
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="one_fault_a_process_and_bundle", fields=["process", "bundle"]),
+        ]
+        indexes: ClassVar = [models.Index(name="bundle_fault_by_model", fields=["model", "-seen_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.process} cannot load {self.bundle[:12]}"

@@ -1,11 +1,16 @@
 """Writing observations: what serving saw and somebody should know. `registry_ui` reads them and reacts."""
 
-from django.db import transaction
+from collections.abc import Mapping
+from datetime import timedelta
 
-from predictions.models import Observation
+from django.db import transaction
+from django.utils import timezone
+
+from predictions.models import BundleFault, Observation
 
 BUNDLE_NOT_LOADED = "bundle_not_loaded"
 LOG_QUARANTINED = "log_quarantined"
+_FORGOTTEN_AFTER = timedelta(days=1)  # of processes that died
 
 
 def record_observation(*, kind: str, subject: str, message: str, model: str = "") -> None:
@@ -17,3 +22,16 @@ def record_observation(*, kind: str, subject: str, message: str, model: str = ""
 def record_observation_once(*, kind: str, subject: str, message: str, model: str = "") -> None:
     """Record a lasting fault: another observation of the same kind and subject says it already."""
     Observation.objects.get_or_create(kind=kind, subject=subject[:100], defaults={"message": message, "model": model})
+
+
+@transaction.atomic
+def faults_tell(*, process: str, faults: Mapping[str, tuple[str, str]]) -> None:
+    """Say which bundles a process cannot load now: bundle → (model, why). What is not among them is mended."""
+    now = timezone.now()
+    own = BundleFault.objects.filter(process=process)
+    own.exclude(bundle__in=list(faults)).delete()
+    BundleFault.objects.filter(seen_at__lt=now - _FORGOTTEN_AFTER).delete()
+    for bundle, (model, message) in faults.items():
+        BundleFault.objects.update_or_create(
+            process=process, bundle=bundle, defaults={"model": model, "message": message, "seen_at": now}
+        )

@@ -29,6 +29,8 @@ def _route(row: Deployment) -> Route:
         champion=_release(row.champion_version, row.champion_bundle),
         canary=_release(row.canary_version, row.canary_bundle),
         canary_share=row.canary_share or 0.0,
+        changed_at=row.updated_at.timestamp(),
+        former=tuple(Release(**release) for release in row.former),
     )
 
 

@@ -15,46 +15,64 @@ from ml_pipeline.errors import CodesoftError, UnknownModel
 from ml_pipeline.inputs import Row, format_moment
 from predictions import metrics
 from predictions.errors import NotANumber, SpoolFull
+from predictions.route_names import NAMED
 from predictions.serving import current, serving_process
-from predictions.serving.routing import LiveModel, LiveVersion, choose_version
+from predictions.serving.routing import LiveModel, Routed, in_order, routes, validated
 
 _LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_PASSTHROUGH_DATETIME
 
 
 @dataclass(slots=True)
 class Predicted:
-    """The answer to one request. `ids` are in the order of `answers`; None where best effort could not log them."""
+    """The answer to one request. `ids` are in the order of `answers`; None where best effort could not log them.
+
+    `parts` say which version answered which rows; all of them come from one moment.
+    """
 
     model: str
-    version: int
-    route: str
+    parts: Sequence[Routed]
     answers: Sequence[Answer]
     ids: Sequence[str] | None
 
+    @property
+    def version(self) -> int:
+        """The version of all rows; the champion's where champion and canary shared them."""
+        return self.parts[0].version.version
+
 
 def predict(
-    *, model: str, rows: Sequence[object], entity_ids: Sequence[str | None] | None = None, caller: str = ""
+    *,
+    model: str,
+    rows: Sequence[object],
+    entity_ids: Sequence[str | None] | None = None,
+    caller: str = "",
+    version: int | None = None,
 ) -> Predicted:
     """Answer every row, or none: UnknownModel, NoLiveVersion, InvalidInputs, SpoolFull or NotReady say why.
 
     `rows` are unchecked mappings of input names to values, `entity_ids` (as many as rows) say whom each is about. When
-    this returns with ids, every answer is in the log, whatever happens to this process.
+    this returns with ids, every answer is in the log, whatever happens to this process. `version` is the one that the
+    caller chose, in the place of the routing; the door asks whether they may. UnknownVersion, VersionNotServed.
     """
     try:
         started = time.perf_counter()
         live = find_model(model=model)
         ids = [str(uuid_utils.uuid7()) for _ in rows]
         entities = entity_ids or [None] * len(rows)
-        route, version = choose_version(live, [entity for entity in entities if entity], ids[0] if ids else "")
-        checked = version.bundle.validate(rows)
-        answers = version.bundle.predict(checked)
-        shared = _shared_columns(model, version, route, caller, time.perf_counter() - started)
-        logged = _log(version, _lines(shared, ids, entities, checked, answers))
+        parts = routes(live, entities, ids) if version is None else [_named(live, version, len(ids))]
+        checked = validated(parts, rows)
+        scored = [part.version.bundle.predict(own) for part, own in zip(parts, checked, strict=True)]
+        latency = time.perf_counter() - started
+        lines = [
+            _lines(_shared_columns(model, part, caller, latency), part.places, ids, entities, own, answers)
+            for part, own, answers in zip(parts, checked, scored, strict=True)
+        ]
+        logged = _log(parts, b"".join(lines))
     except CodesoftError as refusal:
         count_refusal(model, refusal)
         raise
-    _count(model, version, route, answers, time.perf_counter() - started)
-    return Predicted(model, version.version, route, answers, ids if logged else None)
+    _count(model, parts, scored, time.perf_counter() - started)
+    return Predicted(model, parts, in_order(parts, scored), ids if logged else None)
 
 
 def find_model(*, model: str) -> LiveModel:
@@ -74,13 +92,17 @@ def count_refusal(model: str, refusal: CodesoftError) -> None:
     metrics.PREDICTION_ERRORS.labels(label, refusal.code).inc()
 
 
-def _shared_columns(model: str, version: LiveVersion, route: str, caller: str, latency: float) -> dict[str, Any]:
+def _named(live: LiveModel, number: int, rows: int) -> Routed:
+    return Routed(NAMED, serving_process().version_named(live, number), range(rows))
+
+
+def _shared_columns(model: str, part: Routed, caller: str, latency: float) -> dict[str, Any]:
     return {
         "created_at": datetime.now(UTC).isoformat(),
         "model": model,
-        "version": version.version,
-        "bundle": version.bundle.hash,
-        "route": route,
+        "version": part.version.version,
+        "bundle": part.version.bundle.hash,
+        "route": part.route,
         "latency_us": round(latency * 1e6),
         "caller": caller,
     }
@@ -88,20 +110,24 @@ def _shared_columns(model: str, version: LiveVersion, route: str, caller: str, l
 
 def _lines(
     shared: dict[str, Any],
+    places: Sequence[int],
     ids: Sequence[str],
     entities: Sequence[str | None],
     rows: Sequence[Row],
     answers: Sequence[Answer],
 ) -> bytes:
-    """One line a row, in one piece: the request is in the log as a whole or not at all. NotANumber refuses it."""
+    """One line a row of one part, whose places tell id and entity. NotANumber refuses the request.
+
+    The lines of all parts are appended in one piece: the request is in the log as a whole or not at all.
+    """
     lines = []
-    for prediction_id, entity, row, answer in zip(ids, entities, rows, answers, strict=True):
+    for place, row, answer in zip(places, rows, answers, strict=True):
         if not 0.0 <= answer.probability <= 1.0:  # NaN is not, either
             raise NotANumber(f"Version {shared['version']} of {shared['model']} gave no probability.")
         record = {
             **shared,
-            "id": prediction_id,
-            "entity_id": entity or "",
+            "id": ids[place],
+            "entity_id": entities[place] or "",
             "inputs": row,
             "label": answer.label,
             "probability": answer.probability,
@@ -111,18 +137,19 @@ def _lines(
     return b"".join(lines)
 
 
-def _log(version: LiveVersion, lines: bytes) -> bool:
-    """Whether the lines are in the spool. A model whose spec says best effort is answered without."""
+def _log(parts: Sequence[Routed], lines: bytes) -> bool:
+    """Whether the lines are in the spool. Versions whose spec says best effort answer without."""
     try:
         serving_process().spool.append(lines)
     except SpoolFull:
-        if version.bundle.serving.log != "best_effort":
+        if any(part.version.bundle.serving.log != "best_effort" for part in parts):
             raise
         return False
     return True
 
 
-def _count(model: str, version: LiveVersion, route: str, answers: Sequence[Answer], seconds: float) -> None:
-    for label, times in Counter([answer.label for answer in answers]).items():
-        metrics.predictions(model, version.version, label, route).inc(times)
+def _count(model: str, parts: Sequence[Routed], scored: Sequence[Sequence[Answer]], seconds: float) -> None:
+    for part, answers in zip(parts, scored, strict=True):
+        for label, times in Counter([answer.label for answer in answers]).items():
+            metrics.predictions(model, part.version.version, label, part.route).inc(times)
     metrics.prediction_seconds(model).observe(seconds)

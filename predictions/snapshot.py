@@ -29,13 +29,19 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What serves one model. `canary_share` is the share of entities, 0 to 1, that the canary answers."""
+    """What serves one model since `changed_at` (seconds since the epoch).
+
+    `canary_share` is the share of entities, 0 to 1, that the canary answers. `former` are the last champions before
+    this one, newest first: they serve nobody, unless somebody who may names one.
+    """
 
     model: str
     generation: int
     champion: Release | None
     canary: Release | None
     canary_share: float
+    changed_at: float = 0.0
+    former: tuple[Release, ...] = ()
 
     @property
     def releases(self) -> tuple[Release, ...]:
@@ -74,8 +80,11 @@ class Snapshot:
         return frozenset(release.bundle for route in self.routes.values() for release in route.releases)
 
     def model_of(self, bundle: str) -> str:
-        """The model that a bundle serves; empty where none does."""
-        return next((name for name, route in self.routes.items() if bundle in {r.bundle for r in route.releases}), "")
+        """The model that a bundle serves or served; empty where none does."""
+        for name, route in self.routes.items():
+            if any(bundle == release.bundle for release in (*route.releases, *route.former)):
+                return name
+        return ""
 
     def says_the_same_as(self, other: "Snapshot | None") -> bool:
         return other is not None and replace(other, read_at=self.read_at) == self
@@ -134,4 +143,6 @@ def _route(content: Mapping[str, Any]) -> Route:
         champion=Release(**champion) if champion else None,
         canary=Release(**canary) if canary else None,
         canary_share=content["canary_share"],
+        changed_at=content["changed_at"],
+        former=tuple(Release(**release) for release in content["former"]),
     )

@@ -27,12 +27,6 @@ class InvalidShare(CodesoftError):
     code = "invalid_share"
 
 
-class UnknownVersion(CodesoftError):
-    """The model has no version of that number."""
-
-    code = "unknown_version"
-
-
 class UnknownRun(CodesoftError):
     """The model has no pipeline run of that id."""
 

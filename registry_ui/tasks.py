@@ -7,7 +7,7 @@ from celery import shared_task
 
 from ml_pipeline.errors import TrackingUnavailable
 from predictions.idempotency.answers import forget_old_answers
-from registry_ui.services import background, delivery, execution, mirroring, runs, syncing
+from registry_ui.services import background, delivery, execution, mirroring, runs, shadowing, syncing
 from registry_ui.services.background_kinds import KINDS
 
 
@@ -48,3 +48,8 @@ def sync_registry() -> None:
     """Versions trained elsewhere come in; what was moved by hand on the tracking server is found."""
     with suppress(TrackingUnavailable):  # noted with each model
         syncing.registry_sync()
+
+
+@shared_task(soft_time_limit=60)
+def replay_to_shadows() -> None:
+    shadowing.shadows_replay()

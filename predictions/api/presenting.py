@@ -5,7 +5,7 @@ from typing import Any
 from ml_pipeline.bundle.model_bundle import Answer, ModelBundle
 from ml_pipeline.spec import InputField
 from predictions.services import Predicted
-from predictions.serving.routing import LiveModel
+from predictions.serving.routing import LiveModel, Routed, each_row
 
 _ALWAYS = ("type", "title")
 
@@ -15,19 +15,24 @@ def present_predictions(predicted: Predicted) -> dict[str, Any]:
     content: dict[str, Any] = {
         "model": predicted.model,
         "version": predicted.version,
-        "predictions": [_prediction(number, answer) for number, answer in zip(ids, predicted.answers, strict=True)],
+        "predictions": [
+            _prediction(number, answer, part)
+            for number, answer, part in zip(ids, predicted.answers, each_row(predicted.parts), strict=True)
+        ],
     }
     if predicted.ids is None:
         content["logged"] = False
     return content
 
 
-def _prediction(prediction_id: str | None, answer: Answer) -> dict[str, Any]:
+def _prediction(prediction_id: str | None, answer: Answer, part: Routed) -> dict[str, Any]:
     content: dict[str, Any] = {
         "id": prediction_id,
         "label": answer.label,
         "probability": answer.probability,
         "threshold": answer.threshold,
+        "version": part.version.version,
+        "route": part.route,
     }
     if answer.probabilities is not None:
         content["probabilities"] = answer.probabilities

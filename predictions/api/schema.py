@@ -15,11 +15,21 @@ from rest_framework.request import Request
 from predictions.api.requests import ENTITY_ID_LENGTH
 from predictions.api.schema_components import COMPONENTS, IDEMPOTENCY_KEY, LIMIT_HEADERS, error_responses
 from predictions.api.schema_inputs import row_schema
+from predictions.api.versions import PARAMETER
+from predictions.route_names import CANARY, CHAMPION, NAMED
 from predictions.serving import current
 from predictions.serving.routing import LiveModel, LiveVersion
 
 SECURITY: list[dict[str, list[str]]] = [{"token": []}]
 _SHOWN_ROWS = 2
+_VERSION: dict[str, Any] = {
+    "name": PARAMETER,
+    "in": "query",
+    "required": False,
+    "description": "Ask this version: the champion, the canary, or one of the last champions. It needs a token that "
+    "may manage the model; a version that nobody approved cannot be asked.",
+    "schema": {"type": "integer", "minimum": 1, "maximum": 999_999_999},
+}
 
 Schema = dict[str, Any]
 
@@ -87,7 +97,7 @@ def _predict_operation(live: LiveModel, version: LiveVersion) -> Schema:
         "description": f"{bundle.description}\n\nVersion {version.version} is live.".strip(),
         "tags": ["predictions"],
         "security": SECURITY,
-        "parameters": [IDEMPOTENCY_KEY],
+        "parameters": [_VERSION, IDEMPOTENCY_KEY],
         "requestBody": {
             "required": True,
             "content": {"application/json": {"schema": _request_schema(row), "examples": _request_examples(version)}},
@@ -155,6 +165,7 @@ def example_answer(model: str, version: LiveVersion) -> Schema:
     prediction: Schema = {"id": "0198e4a2-7c10-7cc2-9d0c-3f6a1b2c4d5e"}
     for one in answer:
         prediction |= {"label": one.label, "probability": one.probability, "threshold": one.threshold}
+        prediction |= {"version": version.version, "route": CHAMPION}
         if one.probabilities is not None:
             prediction["probabilities"] = one.probabilities
     return {"model": model, "version": version.version, "predictions": [prediction]}
@@ -167,9 +178,15 @@ def _response_schema(model: str, version: LiveVersion) -> Schema:
         "label": {"type": "string", "enum": list(version.bundle.labels)},
         "probability": probability,
         "threshold": probability if version.bundle.threshold is not None else {"type": "null"},
+        "version": {"type": "integer", "description": "The version that answered this row."},
+        "route": {
+            "type": "string",
+            "enum": [CHAMPION, CANARY, NAMED],
+            "description": "Why that version: it is the champion, the canary for this entity, or the one you named.",
+        },
         "warnings": {"type": "array", "items": {"type": "string"}},
     }
-    required = ["id", "label", "probability", "threshold"]
+    required = ["id", "label", "probability", "threshold", "version", "route"]
     if len(version.bundle.labels) > 2:
         prediction["probabilities"] = {"type": "object", "additionalProperties": probability}
         required.append("probabilities")
@@ -178,7 +195,11 @@ def _response_schema(model: str, version: LiveVersion) -> Schema:
         "required": ["model", "version", "predictions"],
         "properties": {
             "model": {"type": "string", "const": model},
-            "version": {"type": "integer"},
+            "version": {
+                "type": "integer",
+                "description": "The version of all rows. While a canary answers some of them, the champion's: each "
+                "prediction names its own.",
+            },
             "predictions": {
                 "type": "array",
                 "items": {"type": "object", "properties": prediction, "required": required},

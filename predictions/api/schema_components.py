@@ -14,10 +14,17 @@ ERRORS: dict[int, tuple[str, str]] = {
         "the model's limits (`invalid_inputs`, with every bad field of every bad row). Nothing was predicted.",
     ),
     401: ("Unauthorized", "No token, or one that is unknown, revoked or expired."),
-    403: ("Forbidden", "The token lacks the scope, or has it on other models (`scope_missing`). `details` names both."),
-    404: ("NotFound", "No model of that name."),
+    403: (
+        "Forbidden",
+        "The token lacks the scope, or has it on other models (`scope_missing`; `?version=` wants `manage`).",
+    ),
+    404: ("NotFound", "No model of that name, or none of its versions that can be asked for (`unknown_version`)."),
     405: ("MethodNotAllowed", "Another method is needed; `Allow` names it."),
-    409: ("AnswerInProgress", "The same request, under the same `Idempotency-Key`, is being answered. Try again."),
+    409: (
+        "Conflict",
+        "The same request, under the same `Idempotency-Key`, is being answered (`answer_in_progress`), or the bundle "
+        "of the version that you chose is not in memory (`version_not_served`). Try again.",
+    ),
     413: ("TooLarge", "The body (`body_too_large`) or the number of rows (`too_many_rows`) is beyond the limit."),
     415: ("UnsupportedMediaType", "The body must be `application/json`."),
     422: ("KeyReused", "The `Idempotency-Key` was used for another request in the last 24 hours."),

@@ -20,6 +20,7 @@ from predictions.api.parsing import JSON, read_json
 from predictions.api.presenting import present_model, present_predictions, present_summary
 from predictions.api.requests import parse_request
 from predictions.api.schema import build_schema
+from predictions.api.versions import chosen_version
 from predictions.authentication import Caller, caller_of
 from predictions.errors import RateLimited
 from predictions.scopes import PREDICT, READ
@@ -55,12 +56,17 @@ class PredictionsView(ApiView):
     def post(self, request: Request, model: str) -> HttpResponse:
         try:
             services.find_model(model=model)
+            version = chosen_version(request, model)
             asked = parse_request(read_json(request._request))
         except CodesoftError as refusal:
             services.count_refusal(model, refusal)
             raise
         predicted = services.predict(
-            model=model, rows=asked.rows, entity_ids=asked.entity_ids, caller=request.user.get_username()
+            model=model,
+            rows=asked.rows,
+            entity_ids=asked.entity_ids,
+            caller=request.user.get_username(),
+            version=version,
         )
         return HttpResponse(orjson.dumps(present_predictions(predicted)), content_type=JSON)
 

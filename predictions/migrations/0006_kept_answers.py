@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('predictions', '0003_tokens_and_limits'),
+        ('predictions', '0005_shadow'),
     ]
 
     operations = [

@@ -24,6 +24,9 @@ QUARANTINE = "quarantine"
 # What a row itself can be at fault for. Anything else is the database's state, and the segment waits.
 _ROW_FAULTS = (DataError, IntegrityError, ValueError, TypeError, KeyError, OverflowError)
 
+# A caller got what is shipped: the rows of a shadow are written by a worker.
+_SHIPPED = [field for field in Prediction._meta.concrete_fields if field.name != "shadow_of"]
+
 log = structlog.get_logger(__name__)
 
 
@@ -83,8 +86,8 @@ def _insert(rows: Sequence[Sequence[Any]]) -> None:
 def _statement(vendor: str) -> str:
     """`INSERT OR IGNORE`, which bulk_create would use on SQLite, also swallows rows that break a constraint."""
     quote = connection.ops.quote_name
-    columns = ", ".join(quote(str(field.column)) for field in Prediction._meta.concrete_fields)
-    places = ", ".join(["%s"] * len(Prediction._meta.concrete_fields))
+    columns = ", ".join(quote(str(field.column)) for field in _SHIPPED)
+    places = ", ".join(["%s"] * len(_SHIPPED))
     return (
         f"INSERT INTO {quote(Prediction._meta.db_table)} ({columns}) VALUES ({places}) "  # noqa: S608 - our own names
         f"ON CONFLICT ({quote('id')}) DO NOTHING"
@@ -107,7 +110,7 @@ def _conversions(vendor: str) -> list[tuple[str, Callable[[Any], Any]]]:
         models.DateTimeField: _sqlite_moment if vendor == "sqlite" else datetime.fromisoformat,
         models.JSONField: _json_text,
     }
-    return [(field.name, by_type.get(type(field), _as_it_is)) for field in Prediction._meta.concrete_fields]
+    return [(field.name, by_type.get(type(field), _as_it_is)) for field in _SHIPPED]
 
 
 def _as_it_is(value: Any) -> Any:

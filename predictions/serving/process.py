@@ -4,9 +4,12 @@
 None of them can hold up another: a slow download delays no revocation, a slow database no download.
 """
 
+import os
+import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +19,16 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
+from ml_pipeline.bundle.model_bundle import ModelBundle
 from predictions import metrics
-from predictions.errors import NotReady
-from predictions.observations import BUNDLE_NOT_LOADED, record_observation_once
+from predictions.errors import NotReady, VersionNotServed
+from predictions.observations import BUNDLE_NOT_LOADED, faults_tell, record_observation_once
 from predictions.prediction_log.shipping import ship_spool
 from predictions.prediction_log.spool import Spool
 from predictions.selectors import read_snapshot
-from predictions.serving.routing import LiveModel, LiveVersion
-from predictions.serving.shelf import BundleShelf
+from predictions.serving.routing import LiveModel, LiveVersion, named
+from predictions.serving.shelf import BundleShelf, Failure
+from predictions.serving.turns import taking_turns
 from predictions.snapshot import Release, Route, Snapshot
 from predictions.statements import bound_statements
 from predictions.throttling.boards import Board, FolderBoard, RedisBoard
@@ -38,6 +43,9 @@ USES_SECONDS = 5.0
 REWRITE_SECONDS = 30.0
 BOOT_SECONDS = 20.0
 FLUSH_SECONDS = 5.0
+ASKED_SECONDS = 2.0  # how long a request for a former version waits for its bundle
+TELL_FAULTS_SECONDS = 10.0
+SWAPS_SHOWN = 16
 STATEMENT_MILLISECONDS = 2_000
 SNAPSHOT_FILE = "snapshot.json"
 LIMITS_FOLDER = "limits"
@@ -59,15 +67,19 @@ class ServingState:
 
     ready: bool
     snapshot_age_seconds: float | None
+    process: str
     models: Mapping[str, Mapping[str, Any]]
     failures: Mapping[str, str]
+    swaps: tuple[Mapping[str, Any], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         return {
             "status": "ready" if self.ready else "not_ready",
+            "process": self.process,
             "snapshot_age_seconds": self.snapshot_age_seconds,
             "models": self.models,
             "bundles_not_loaded": self.failures,
+            "swaps": list(self.swaps),
         }
 
 
@@ -78,6 +90,8 @@ class ServingProcess:
         self.spool = spool
         self.token_uses = TokenUses()
         self.throttle = Throttle(_board(folder), processes=settings.WEB_PROCESSES)
+        self.name = f"{socket.gethostname()}:{os.getpid()}"
+        self._folder = folder
         self._file = folder / SNAPSHOT_FILE
         self._shelf = BundleShelf(folder / "bundles")
         self._current: Current | None = None
@@ -90,6 +104,10 @@ class ServingProcess:
         self._threads: list[threading.Thread] = []
         self._written: Snapshot | None = None
         self._reported: set[str] = set()
+        self._told: frozenset[str] = frozenset()
+        self._told_at = 0.0
+        self._asked: dict[str, threading.Event] = {}
+        self._swaps: deque[Mapping[str, Any]] = deque(maxlen=SWAPS_SHOWN)
 
     @property
     def current(self) -> Current:
@@ -100,6 +118,24 @@ class ServingProcess:
 
     def knows(self, model: str) -> bool:
         return self._current is not None and model in self._current.models
+
+    def version_named(self, live: LiveModel, number: int) -> LiveVersion:
+        """The version of that number for a caller who may choose one: champion, canary or a former champion.
+
+        A former one is loaded beside the requests if need be; UnknownVersion, or VersionNotServed where that takes
+        longer than a caller should wait.
+        """
+        found = named(live, number)
+        if isinstance(found, LiveVersion):
+            return found
+        bundle = self._shelf.get(found.bundle) or self._load_asked(found.bundle)
+        if bundle is None:
+            raise VersionNotServed(
+                f"Version {number} of {live.name} served before, and its bundle is not in the memory of this process.",
+                advice="Try again in a few seconds, or roll back to it if it shall serve again.",
+                details={"model": live.name, "version": number, "serving": live.champion and live.champion.version},
+            )
+        return LiveVersion(number, bundle)
 
     def start(self) -> None:
         """Start the threads, once, and wait (bounded) until the first bundles are in memory."""
@@ -155,8 +191,15 @@ class ServingProcess:
         self.update_age()  # here too: while the database hangs, the reading thread cannot tell
         if self._current is None:
             return
-        if self._shelf.load_due(self._current.snapshot.bundles):
-            self._publish(None)
+        asked, wanted = dict(self._asked), self._current.snapshot.bundles
+        if self._shelf.is_empty:  # a start: there is no old version to hold beside the new one, and callers wait
+            self._load(self._shelf.due(wanted))
+        elif due := self._shelf.due(wanted | asked.keys()):
+            with taking_turns(self._folder):
+                self._load(due)
+        for bundle_hash, done in asked.items():
+            self._asked.pop(bundle_hash, None)
+            done.set()
         self._loaded = True
         self._settled.set()
 
@@ -164,6 +207,7 @@ class ServingProcess:
         """Ship the spool once and report what could not be loaded. While the database is away both wait."""
         try:
             self._report_failures()
+            self._tell_faults()
             ship_spool(spool=self.spool)
         except (DatabaseError, InterfaceError) as error:
             connection.close()
@@ -182,14 +226,16 @@ class ServingProcess:
         self.update_age()
         current = self._current
         if current is None:
-            return ServingState(False, None, {}, {})
+            return ServingState(False, None, self.name, {}, {})
         wanted = current.snapshot.bundles
         answering = not wanted or any(model.champion for model in current.models.values())
         return ServingState(
             ready=answering and (self._loaded or not wanted),
             snapshot_age_seconds=round(self._age(current), 1),
+            process=self.name,
             models={name: _described(model) for name, model in current.models.items()},
-            failures={bundle: failure.message for bundle, failure in list(self._shelf.failures.items())},
+            failures={bundle: failure.message for bundle, failure in self._failures()},
+            swaps=tuple(self._swaps),
         )
 
     def update_age(self) -> None:
@@ -210,6 +256,33 @@ class ServingProcess:
             if wake is not self._stop:
                 wake.clear()
         connection.close()
+
+    def _load(self, due: Collection[str]) -> None:
+        """Load, swap, let go of what served before: one bundle after the other, so that at most one is held twice."""
+        for bundle_hash in due:
+            if not self._shelf.try_load(bundle_hash) and self._current is not None:
+                metrics.LOAD_FAILURES.labels(self._current.snapshot.model_of(bundle_hash)).inc()
+            self._publish(None)
+            self._forget_unused()
+
+    def _load_asked(self, bundle_hash: str) -> ModelBundle | None:
+        """Have the loading thread load it; None where it cannot or takes longer than a caller should wait."""
+        done = self._asked.setdefault(bundle_hash, threading.Event())
+        self._wake_loader.set()
+        done.wait(ASKED_SECONDS)
+        return self._shelf.get(bundle_hash)
+
+    def _forget_unused(self) -> None:
+        current = self._current
+        if current is None:
+            return
+        serving = [one for model in current.models.values() for one in (model.champion, model.canary) if one]
+        former = [release.bundle for route in current.snapshot.routes.values() for release in route.former]
+        used = {*current.snapshot.bundles, *(one.bundle.hash for one in serving)}
+        self._shelf.forget_unused(used, copies_of=former)
+
+    def _failures(self) -> list[tuple[str, Failure]]:
+        return list(self._shelf.failures.items())
 
     def _boot_from_file(self, error: Exception) -> None:
         if self._current is None and (snapshot := Snapshot.read_file(self._file)) is not None:
@@ -232,19 +305,36 @@ class ServingProcess:
             models = {name: self._live_model(route, known.get(name)) for name, route in snapshot.routes.items()}
             self._current = Current(snapshot, models)
         _set_live_versions(known, models)
+        self._note_swaps(known, models, snapshot)
         if before is None or before.snapshot.bundles != snapshot.bundles:
             self._wake_loader.set()
 
+    def _note_swaps(self, before: Mapping[str, LiveModel], after: Mapping[str, LiveModel], snapshot: Snapshot) -> None:
+        """Tell `/readyz` and the metrics since when this process serves what was decided."""
+        for name, model in after.items():
+            known = before.get(name)
+            if model.generation == (known.generation if known else 0):
+                continue
+            metrics.SERVED_GENERATION.labels(name).set(model.generation)
+            now, decided = time.time(), snapshot.routes[name].changed_at
+            self._swaps.append({"model": name, **_described(model), "decided_at": decided, "swapped_at": now})
+            swap_seconds = metrics.SWAP_SECONDS.labels(name)  # there from the start: the first increase counts too
+            if self._loaded:  # at a start the decision is old
+                swap_seconds.observe(max(0.0, now - decided))
+
     def _live_model(self, route: Route, before: LiveModel | None) -> LiveModel:
-        champion = self._live_version(route.champion)
+        """The route with what is in memory. A champion that is not leaves its predecessor in place, a canary none."""
+        champion, canary = self._live_version(route.champion), self._live_version(route.canary)
         if champion is None and route.champion is not None and before is not None:
             champion = before.champion
+        complete = all(self._shelf.get(release.bundle) for release in route.releases)
         return LiveModel(
             name=route.model,
-            generation=route.generation,
+            generation=route.generation if complete else before.generation if before else 0,
             champion=champion,
-            canary=self._live_version(route.canary),
+            canary=canary,
             canary_share=route.canary_share,
+            former=route.former,
         )
 
     def _live_version(self, release: Release | None) -> LiveVersion | None:
@@ -264,7 +354,7 @@ class ServingProcess:
 
     def _report_failures(self) -> None:
         current = self._current
-        for bundle_hash, failure in list(self._shelf.failures.items()):
+        for bundle_hash, failure in self._failures():
             if current is not None and bundle_hash not in self._reported:
                 record_observation_once(
                     kind=BUNDLE_NOT_LOADED,
@@ -273,6 +363,27 @@ class ServingProcess:
                     model=current.snapshot.model_of(bundle_hash),
                 )
                 self._reported.add(bundle_hash)
+
+    def _tell_faults(self) -> None:
+        """Say in the database what this process cannot load, at once when that changes and now and then after."""
+        current = self._current
+        if current is None:
+            return
+        faults = {bundle: failure.message for bundle, failure in self._failures()}
+        _count_faults(current, faults)
+        if faults.keys() == self._told and (not faults or time.monotonic() - self._told_at < TELL_FAULTS_SECONDS):
+            return
+        faults_tell(
+            process=self.name,
+            faults={bundle: (current.snapshot.model_of(bundle), message) for bundle, message in faults.items()},
+        )
+        self._told, self._told_at = frozenset(faults), time.monotonic()
+
+
+def _count_faults(current: Current, faults: Collection[str]) -> None:
+    for name, route in current.snapshot.routes.items():
+        missing = {release.bundle for release in route.releases}.intersection(faults)
+        metrics.BUNDLES_NOT_LOADED.labels(name).set(len(missing))
 
 
 def _board(folder: Path) -> Board:

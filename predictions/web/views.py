@@ -17,7 +17,7 @@ from ml_pipeline.errors import InvalidInputs
 from predictions import services
 from predictions.api.presenting import present_summary
 from predictions.serving import current
-from predictions.serving.routing import choose_version
+from predictions.serving.routing import champion_of
 from predictions.web.fields import form_fields, row_of_texts, shown_fault, texts_of_row
 from predictions.web.results import Result, curl_command, key_metric, present_result
 
@@ -64,8 +64,7 @@ def models_page(request: HttpRequest) -> HttpResponse:
 def model_page(request: HttpRequest, model: str) -> HttpResponse:
     """The form of one model, and after a POST its answer on the same page."""
     live = services.find_model(model=model)
-    _, version = choose_version(live, [], "")
-    bundle = version.bundle
+    bundle = champion_of(live).bundle
     result: Result | None = None
     errors: dict[str, str] = {}
     if request.method == "POST":

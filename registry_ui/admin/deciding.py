@@ -16,6 +16,7 @@ from registry_ui.selectors import (
     deciders_of,
     policy_holder,
     service_history,
+    shadow_comparisons,
     switch_of,
 )
 from registry_ui.services.access import APPROVE, REQUEST, ROLL_BACK, Actor
@@ -27,8 +28,10 @@ from registry_ui.services.decisions import (
     version_reject,
     version_request_changes,
 )
+from registry_ui.services.shadows import shadow_end, version_set_shadow
 
 _Status = ModelVersion.Status
+_COMPARISONS = 3
 
 
 class CanaryForm(ServingForm):
@@ -43,6 +46,8 @@ def context(
     history = service_history(model=version.model)
     is_waiting, is_canary = version.status == _Status.WAITING, version.status == _Status.CANARY
     is_former = history.is_former(version)
+    is_shadow = deployment.shadow_version == version.number
+    may_approve = actor.may(APPROVE, version.model)
     return {
         "live": live,
         "deployment": deployment,
@@ -53,7 +58,10 @@ def context(
         "is_former": is_former,
         "canary_percent": 100 * (deployment.canary_share or 0.0),
         "decisions": version.decisions.all(),
-        "may_approve": actor.may(APPROVE, version.model),
+        "is_shadow": is_shadow,
+        "may_shadow": may_approve and live not in (None, version) and not (is_canary or is_shadow),
+        "shadow_comparisons": list(shadow_comparisons(version=version)[:_COMPARISONS]),
+        "may_approve": may_approve,
         "may_roll_back": actor.may(ROLL_BACK, version.model),
         "approve_permission": APPROVE,
         "roll_back_permission": ROLL_BACK,
@@ -128,6 +136,8 @@ VERSION_ACTIONS: dict[str, tuple[type[forms.Form], Action]] = {
     ),
     "promote_canary": (ServingForm, _calls(canary_promote, "{version} is live (generation {generation}).", _confirmed)),
     "end_canary": (ConfirmedForm, _calls(canary_end, "{version} answers nobody now (generation {generation}).")),
+    "set_shadow": (DecisionForm, _calls(version_set_shadow, "{version} is the shadow (generation {generation}).")),
+    "end_shadow": (DecisionForm, _calls(shadow_end, "{version} is asked no more (generation {generation}).")),
     "roll_back": (
         ServingForm,
         _calls(champion_roll_back, "{version} is live again (generation {generation}).", _confirmed),

@@ -15,7 +15,14 @@ from registry_ui.admin import comparing, granting
 from registry_ui.admin.mirror import mirror_context
 from registry_ui.admin.pages import Action, ConfirmedForm, PageAdmin, ServingForm, given_confirmation, labelled
 from registry_ui.models import ModelVersion, PipelineRun
-from registry_ui.selectors import deployments_with_switch, service_history, versions_listed
+from registry_ui.selectors import (
+    deployments_with_switch,
+    fault_columns,
+    not_loaded,
+    service_history,
+    shadow_comparison_now,
+    versions_listed,
+)
 from registry_ui.services.access import ADMINISTER, REQUEST, ROLL_BACK, Actor
 from registry_ui.services.canaries import canary_end
 from registry_ui.services.decisions import champion_retire, champion_roll_back
@@ -71,7 +78,7 @@ class DeploymentAdmin(PageAdmin):
         return TemplateResponse(request, "registry_ui/compare.html", context)
 
     def page_rows(self) -> QuerySet[Deployment]:
-        return deployments_with_switch()
+        return deployments_with_switch().annotate(**fault_columns())
 
     def page_actions(self) -> dict[str, tuple[type[forms.Form], Action]]:
         return {
@@ -95,6 +102,9 @@ class DeploymentAdmin(PageAdmin):
             "live": versions.get(row.champion_version or 0),
             "canary": versions.get(row.canary_version or 0),
             "canary_percent": 100 * (row.canary_share or 0.0),
+            "shadow": versions.get(row.shadow_version or 0),
+            "comparison": shadow_comparison_now(deployment=row),
+            "fault": not_loaded(row),
             "previous": versions.get(history.previous or 0),
             "trouble": history.troubles.get(history.previous or 0),
             "former": [one for one in versions.values() if history.is_former(one)],

@@ -14,6 +14,7 @@ from registry_ui.selectors import (
     deployments_found,
     models_overview,
     models_visible,
+    not_loaded,
     versions_waiting,
 )
 from registry_ui.services.access import REQUEST, VIEW, Actor
@@ -47,5 +48,6 @@ def _shown(overview: ModelOverview, actor: Actor) -> dict[str, Any]:
         "overview": overview,
         "metrics": key_metrics(overview.live) if overview.live else [],
         "may_request": actor.may(REQUEST, overview.deployment.model),
+        "fault": not_loaded(overview.deployment),
         "run_colour": STATE_COLOURS[run.state] if run else "",
     }

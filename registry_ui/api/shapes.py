@@ -25,6 +25,8 @@ class DecisionRequest(BaseModel):
         "set_canary",
         "promote_canary",
         "end_canary",
+        "set_shadow",
+        "end_shadow",
         "roll_back",
         "retire",
     ]
@@ -137,6 +139,7 @@ class VersionsShape(BaseModel):
     champion: int | None
     canary: int | None
     canary_share: float | None
+    shadow: int | None
     versions: list[VersionShape]
 
 
@@ -150,6 +153,7 @@ class ServedShape(BaseModel):
     bundle_hash: str | None
     canary: int | None
     canary_share: float | None
+    shadow: int | None
     since: datetime | None
     until: datetime | None
     cause: str
@@ -166,6 +170,7 @@ class ServedShape(BaseModel):
             bundle_hash=row.champion_bundle if row else None,
             canary=row.canary_version if row else None,
             canary_share=row.canary_share if row else None,
+            shadow=row.shadow_version if row else None,
             since=row.created_at if row else None,
             until=served.until,
             cause=row.cause if row else "",

@@ -36,6 +36,7 @@ from registry_ui.services.decisions import (
 )
 from registry_ui.services.preconditions import Confirmed
 from registry_ui.services.runs import run_cancel, run_request
+from registry_ui.services.shadows import shadow_end, version_set_shadow
 
 _NEWEST = 100
 _KEY = OpenApiParameter(
@@ -71,6 +72,8 @@ _DECIDE: dict[str, Callable[..., Decision]] = {
     "set_canary": version_set_canary,
     "promote_canary": canary_promote,
     "end_canary": canary_end,
+    "set_shadow": version_set_shadow,
+    "end_shadow": shadow_end,
     "roll_back": champion_roll_back,
     "retire": champion_retire,
 }
@@ -96,6 +99,7 @@ class VersionsView(ApiView):
             champion=deployment.champion_version,
             canary=deployment.canary_version,
             canary_share=deployment.canary_share,
+            shadow=deployment.shadow_version,
             versions=[VersionShape.of(version) for version in versions_of(model=model)[:_NEWEST]],
         )
         return _json(shape)
@@ -122,7 +126,7 @@ class DecisionsView(ApiView):
     )
     @idempotent
     def post(self, request: Request, model: str, number: str) -> Response:
-        """Decide about a version: approve it, try it as a canary, roll back to it, and the like.
+        """Decide about a version: approve it, try it as a canary or a shadow, roll back to it, and the like.
 
         `retire` names the version that serves. The permission to approve is needed on the model; for `roll_back`,
         `retire` and `end_canary` that to roll back, for `ask_again` that to request.

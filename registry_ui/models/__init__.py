@@ -4,6 +4,7 @@ from registry_ui.models.audit import AuditEntry, AuditHead
 from registry_ui.models.decisions import ApprovalRequest, Decision, ModelPolicy
 from registry_ui.models.mirror import ForeignChange, MirrorState, OutboxEntry
 from registry_ui.models.notifications import Notification
+from registry_ui.models.shadows import ShadowComparison
 from registry_ui.models.versions import ModelVersion
 from registry_ui.models.work import BackgroundTask, PipelineRun
 
@@ -20,4 +21,5 @@ __all__ = [
     "Notification",
     "OutboxEntry",
     "PipelineRun",
+    "ShadowComparison",
 ]

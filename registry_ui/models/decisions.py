@@ -20,6 +20,8 @@ class Decision(models.Model):
         SET_CANARY = "set_canary", "Set as canary"
         PROMOTE_CANARY = "promote_canary", "Canary promoted"
         END_CANARY = "end_canary", "Canary ended"
+        SET_SHADOW = "set_shadow", "Set as shadow"
+        END_SHADOW = "end_shadow", "Shadow ended"
         ROLL_BACK = "roll_back", "Rolled back"
         RETIRE = "retire", "Retired"
 

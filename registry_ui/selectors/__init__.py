@@ -10,6 +10,7 @@ from registry_ui.selectors.history import (
     service_history,
     trouble_of,
 )
+from registry_ui.selectors.loading import NotLoaded, fault_columns, not_loaded
 from registry_ui.selectors.mirror import (
     MirrorOverview,
     mirror_overviews,
@@ -31,6 +32,7 @@ from registry_ui.selectors.permissions import (
     models_visible,
     permissions_held,
 )
+from registry_ui.selectors.shadows import shadow_comparison_now, shadow_comparisons
 from registry_ui.selectors.tokens import TokenDescribed, token_described, token_find, token_rows, tokens_of
 from registry_ui.selectors.versions import (
     LARGE_COLUMNS,
@@ -67,6 +69,7 @@ __all__ = [
     "Holder",
     "MirrorOverview",
     "ModelOverview",
+    "NotLoaded",
     "Served",
     "ServiceHistory",
     "TokenDescribed",
@@ -79,6 +82,7 @@ __all__ = [
     "deployment_get",
     "deployments_found",
     "deployments_with_switch",
+    "fault_columns",
     "flips_done",
     "four_eyes_switch",
     "granted_on_models",
@@ -91,6 +95,7 @@ __all__ = [
     "mirror_overviews",
     "models_overview",
     "models_visible",
+    "not_loaded",
     "outbox_pending",
     "permissions_held",
     "policy_holder",
@@ -99,6 +104,8 @@ __all__ = [
     "run_get",
     "served_at",
     "service_history",
+    "shadow_comparison_now",
+    "shadow_comparisons",
     "switch_of",
     "tasks_about",
     "tasks_newest",

@@ -7,6 +7,7 @@ from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery, Window
 
 from predictions.models import Deployment
 from registry_ui.models import ModelVersion, PipelineRun
+from registry_ui.selectors.loading import fault_columns
 from registry_ui.selectors.versions import LARGE_COLUMNS
 
 
@@ -32,10 +33,10 @@ def versions_waiting(*, among: QuerySet[Deployment], most: int) -> tuple[list[Mo
 
 
 def deployments_found(*, among: QuerySet[Deployment], text: str) -> QuerySet[Deployment]:
-    """Those with `text` in their name: those with a waiting version first, then by name."""
+    """Those with `text` in their name: those with a waiting version first, then by name. With `fault_columns`."""
     waiting = ModelVersion.objects.filter(model=OuterRef("model"), status=ModelVersion.Status.WAITING)
     found = among.filter(model__icontains=text) if text else among
-    return found.order_by(Exists(waiting).desc(), "model")
+    return found.annotate(**fault_columns()).order_by(Exists(waiting).desc(), "model")
 
 
 def models_overview(*, deployments: Sequence[Deployment]) -> list[ModelOverview]:

@@ -3,8 +3,8 @@
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from ml_pipeline.errors import UnknownModel
+from predictions.errors import UnknownVersion
 from predictions.models import Deployment, Generation, ModelLimit
-from registry_ui.errors import UnknownVersion
 from registry_ui.models import ApprovalRequest, ModelPolicy, ModelVersion
 
 # Columns of a version that lists do not show: tens of kilobytes a row.

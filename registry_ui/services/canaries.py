@@ -2,22 +2,19 @@
 
 from typing import Any
 
-from django.db import transaction
-
 from predictions.models import Deployment
 from registry_ui.errors import InvalidShare, WrongState
 from registry_ui.models import ApprovalRequest, Decision, ModelVersion
-from registry_ui.selectors import version_get
 from registry_ui.services.access import APPROVE, ROLL_BACK, Actor
 from registry_ui.services.approvals import approval_decide
 from registry_ui.services.decisions import (
+    Ground,
     approval_evidence,
-    decision_take,
+    deciding,
     going_live_checked,
-    reason_checked,
     require_waiting,
 )
-from registry_ui.services.deployments import canary_clear, canary_set, champion_swap, generation_check
+from registry_ui.services.deployments import canary_clear, canary_set, champion_swap
 from registry_ui.services.preconditions import (
     NOTHING,
     Confirmed,
@@ -44,22 +41,16 @@ def version_set_canary(
 
     A smaller share of the same canary is a step back, which a freeze does not stop.
     """
-    actor.require(APPROVE, model)
-    reason = reason_checked(reason)
-    with transaction.atomic():
-        deployment = generation_check(model=model, expected=expected_generation)
-        version = version_get(model=model, number=number)
-        acknowledged = _canary_checked(deployment, version, share, confirmed)
+    with deciding(APPROVE, model, actor, reason, expected_generation) as ground:
+        version = ground.version(number)
+        acknowledged = _canary_checked(ground.deployment, version, share, confirmed)
         approval = approval_decide(version=version, state=_State.CANARY, actor=actor)
-        before = {"share_before": deployment.canary_share, "canary_before": deployment.canary_version}
+        before = {"share_before": ground.deployment.canary_share, "canary_before": ground.deployment.canary_version}
         cause = f"canary at {share:.4g} by {actor.name}"
         after = canary_set(version=version, share=share, expected_generation=expected_generation, cause=cause)
-        return decision_take(
-            version=version,
-            action=_Action.SET_CANARY,
-            actor=actor,
-            reason=reason,
-            before=expected_generation,
+        return ground.take(
+            version,
+            _Action.SET_CANARY,
             after=after,
             evidence={"share": share, **before, **acknowledged, **approval_evidence(approval)},
         )
@@ -75,44 +66,27 @@ def canary_promote(
     confirmed: Confirmed = NOTHING,
 ) -> Decision:
     """Let the canary answer everybody: it is the champion then."""
-    actor.require(APPROVE, model)
-    reason = reason_checked(reason)
-    with transaction.atomic():
-        deployment = generation_check(model=model, expected=expected_generation)
-        version = _canary(deployment, number)
+    with deciding(APPROVE, model, actor, reason, expected_generation) as ground:
+        version = _canary(ground, number)
         evidence = going_live_checked(version, confirmed)
         approval = approval_decide(version=version, state=_State.APPROVED, actor=actor)
         cause = f"canary promoted by {actor.name}"
         after = champion_swap(model=model, to=version, expected_generation=expected_generation, cause=cause)
-        return decision_take(
-            version=version,
-            action=_Action.PROMOTE_CANARY,
-            actor=actor,
-            reason=reason,
-            before=expected_generation,
+        return ground.take(
+            version,
+            _Action.PROMOTE_CANARY,
             after=after,
-            evidence={"share": deployment.canary_share, **evidence, **approval_evidence(approval)},
+            evidence={"share": ground.deployment.canary_share, **evidence, **approval_evidence(approval)},
         )
 
 
 def canary_end(*, model: str, number: int, actor: Actor, reason: str, expected_generation: int) -> Decision:
     """Let the champion answer everybody again. It needs the permission to roll back; the version waits again."""
-    actor.require(ROLL_BACK, model)
-    reason = reason_checked(reason)
-    with transaction.atomic():
-        deployment = generation_check(model=model, expected=expected_generation)
-        version = _canary(deployment, number)
+    with deciding(ROLL_BACK, model, actor, reason, expected_generation) as ground:
+        version = _canary(ground, number)
         cause = f"canary ended by {actor.name}"
         after = canary_clear(model=model, expected_generation=expected_generation, cause=cause)
-        return decision_take(
-            version=version,
-            action=_Action.END_CANARY,
-            actor=actor,
-            reason=reason,
-            before=expected_generation,
-            after=after,
-            evidence={"share": deployment.canary_share},
-        )
+        return ground.take(version, _Action.END_CANARY, after=after, evidence={"share": ground.deployment.canary_share})
 
 
 def _canary_checked(
@@ -130,8 +104,8 @@ def _canary_checked(
     return require_acknowledged(version, confirmed)
 
 
-def _canary(deployment: Deployment, number: int) -> ModelVersion:
-    version = version_get(model=deployment.model, number=number)
+def _canary(ground: Ground, number: int) -> ModelVersion:
+    version, deployment = ground.version(number), ground.deployment
     if deployment.canary_version != number:
         raise WrongState(
             f"{version} is not the canary.",

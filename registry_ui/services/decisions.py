@@ -1,14 +1,18 @@
 """Approve, reject, request changes, ask again, roll back, retire: guard, write, audit.
 
-Permission, record and change are one transaction. `canaries` holds the decisions about canaries.
+Permission, record and change are one transaction (`deciding`). Decisions about canaries and shadows stand in `canaries`
+and `shadows`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
 
 from ml_pipeline.canonical import canonical_json, sha256_hex
+from predictions.models import Deployment
 from registry_ui.errors import ReasonRequired, WrongState
 from registry_ui.models import ApprovalRequest, Decision, ModelVersion
 from registry_ui.selectors import champion_get, is_former_champion, previous_champion, version_get
@@ -42,78 +46,42 @@ def version_approve(
     confirmed: Confirmed = NOTHING,
 ) -> Decision:
     """Put a waiting version live."""
-    actor.require(APPROVE, model)
-    reason = reason_checked(reason)
-    with transaction.atomic():
-        generation_check(model=model, expected=expected_generation)
-        version = version_get(model=model, number=number)
+    with deciding(APPROVE, model, actor, reason, expected_generation) as ground:
+        version = ground.version(number)
         require_waiting(version, "approved")
         evidence = going_live_checked(version, confirmed)
         approval = approval_decide(version=version, state=_State.APPROVED, actor=actor)
         after = _swap(version, expected_generation, f"approved by {actor.name}")
-        return decision_take(
-            version=version,
-            action=_Action.APPROVE,
-            actor=actor,
-            reason=reason,
-            before=expected_generation,
-            after=after,
-            evidence=evidence | approval_evidence(approval),
-        )
+        return ground.take(version, _Action.APPROVE, after=after, evidence=evidence | approval_evidence(approval))
 
 
 def version_reject(*, model: str, number: int, actor: Actor, reason: str, expected_generation: int) -> Decision:
     """Turn a waiting version down. What serves stays."""
-    actor.require(APPROVE, model)
-    reason = reason_checked(reason)
-    with transaction.atomic():
-        generation_check(model=model, expected=expected_generation)
-        version = version_get(model=model, number=number)
+    with deciding(APPROVE, model, actor, reason, expected_generation) as ground:
+        version = ground.version(number)
         require_waiting(version, "rejected")
         approval = approval_decide(version=version, state=_State.REJECTED, actor=actor)
         version_turn_down(version=version)
-        return decision_take(
-            version=version,
-            action=_Action.REJECT,
-            actor=actor,
-            reason=reason,
-            before=expected_generation,
-            after=expected_generation,
-            evidence=approval_evidence(approval),
-        )
+        return ground.take(version, _Action.REJECT, evidence=approval_evidence(approval))
 
 
 def version_request_changes(
     *, model: str, number: int, actor: Actor, reason: str, expected_generation: int
 ) -> Decision:
     """Send a waiting version back to who asked, with what to change. It waits again once somebody asks again."""
-    actor.require(APPROVE, model)
-    reason = reason_checked(reason)
-    with transaction.atomic():
-        generation_check(model=model, expected=expected_generation)
-        version = version_get(model=model, number=number)
+    with deciding(APPROVE, model, actor, reason, expected_generation) as ground:
+        version = ground.version(number)
         require_waiting(version, "sent back")
         approval = approval_decide(version=version, state=_State.CHANGES, actor=actor)
         version.status = _Status.CHANGES
         version.save(update_fields=["status"])
-        return decision_take(
-            version=version,
-            action=_Action.REQUEST_CHANGES,
-            actor=actor,
-            reason=reason,
-            before=expected_generation,
-            after=expected_generation,
-            evidence=approval_evidence(approval),
-        )
+        return ground.take(version, _Action.REQUEST_CHANGES, evidence=approval_evidence(approval))
 
 
 def version_ask_again(*, model: str, number: int, actor: Actor, reason: str, expected_generation: int) -> Decision:
     """Ask for a decision about a version that was sent back; `reason` is the answer to what was asked."""
-    actor.require(REQUEST, model)
-    reason = reason_checked(reason)
-    with transaction.atomic():
-        generation_check(model=model, expected=expected_generation)
-        version = version_get(model=model, number=number)
+    with deciding(REQUEST, model, actor, reason, expected_generation) as ground:
+        version = ground.version(number)
         if version.status != _Status.CHANGES:
             raise WrongState(
                 f"No changes are asked of {version}: it is {version.get_status_display().lower()}.",
@@ -122,15 +90,7 @@ def version_ask_again(*, model: str, number: int, actor: Actor, reason: str, exp
         approval = approval_open(version=version, requested_by=actor.name)
         version.status = _Status.WAITING
         version.save(update_fields=["status"])
-        return decision_take(
-            version=version,
-            action=_Action.REOPEN,
-            actor=actor,
-            reason=reason,
-            before=expected_generation,
-            after=expected_generation,
-            evidence=approval_evidence(approval),
-        )
+        return ground.take(version, _Action.REOPEN, evidence=approval_evidence(approval))
 
 
 def champion_roll_back(
@@ -146,19 +106,13 @@ def champion_roll_back(
 
     It needs the permission alone: neither four eyes nor a freeze stand in the way back.
     """
-    actor.require(ROLL_BACK, model)
-    reason = reason_checked(reason)
-    with transaction.atomic():
-        generation_check(model=model, expected=expected_generation)
+    with deciding(ROLL_BACK, model, actor, reason, expected_generation) as ground:
         target = _roll_back_target(model, number)
         require_bundle(target)
         evidence = require_acknowledged(target, confirmed)
-        return decision_take(
-            version=target,
-            action=_Action.ROLL_BACK,
-            actor=actor,
-            reason=reason,
-            before=expected_generation,
+        return ground.take(
+            target,
+            _Action.ROLL_BACK,
             after=_swap(target, expected_generation, f"rolled back by {actor.name}"),
             evidence=evidence,
         )
@@ -171,10 +125,7 @@ def champion_retire(
 
     The API answers 503 from then on.
     """
-    actor.require(ROLL_BACK, model)
-    reason = reason_checked(reason)
-    with transaction.atomic():
-        generation_check(model=model, expected=expected_generation)
+    with deciding(ROLL_BACK, model, actor, reason, expected_generation) as ground:
         version = champion_get(model=model)
         if version is None or number not in (None, version.number):
             said = f"No version of {model} is live." if number is None else f"{model} version {number} is not live."
@@ -182,32 +133,53 @@ def champion_retire(
         after = champion_swap(
             model=model, to=None, expected_generation=expected_generation, cause=f"retired by {actor.name}"
         )
-        return decision_take(
+        return ground.take(version, _Action.RETIRE, after=after)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a decision stands on: the model's row, locked and at the generation that was seen, and who decides why."""
+
+    deployment: Deployment
+    actor: Actor
+    reason: str
+
+    def version(self, number: int) -> ModelVersion:
+        return version_get(model=self.deployment.model, number=number)
+
+    def take(
+        self,
+        version: ModelVersion,
+        action: Decision.Action,
+        *,
+        after: int | None = None,
+        evidence: Mapping[str, Any] | None = None,
+    ) -> Decision:
+        """Record the decision and end the transaction with its audit entry. `after`: the generation, if it moved."""
+        before = self.deployment.generation
+        decision = decision_record(
             version=version,
-            action=_Action.RETIRE,
-            actor=actor,
-            reason=reason,
-            before=expected_generation,
-            after=after,
+            action=action,
+            actor=self.actor,
+            reason=self.reason,
+            before=before,
+            after=before if after is None else after,
+            evidence=evidence,
         )
+        audit_append(events=[decision_event(decision)])
+        return decision
 
 
-def decision_take(
-    *,
-    version: ModelVersion,
-    action: Decision.Action,
-    actor: Actor,
-    reason: str,
-    before: int,
-    after: int,
-    evidence: Mapping[str, Any] | None = None,
-) -> Decision:
-    """Record the decision and end the transaction with its audit entry."""
-    decision = decision_record(
-        version=version, action=action, actor=actor, reason=reason, before=before, after=after, evidence=evidence
-    )
-    audit_append(events=[decision_event(decision)])
-    return decision
+@contextmanager
+def deciding(permission: str, model: str, actor: Actor, reason: str, expected_generation: int) -> Iterator[Ground]:
+    """The recipe of every decision: permission, reason, then what the block does and its record in one transaction.
+
+    PermissionRefused, ReasonRequired, UnknownModel, StaleGeneration. The block ends with `Ground.take`.
+    """
+    actor.require(permission, model)
+    reason = reason_checked(reason)
+    with transaction.atomic():
+        yield Ground(generation_check(model=model, expected=expected_generation), actor, reason)
 
 
 def decision_record(

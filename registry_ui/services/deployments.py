@@ -12,7 +12,9 @@ from registry_ui.selectors import deployment_get, happened_since
 from registry_ui.services.approvals import canary_approval_reopen
 
 _Stage, _Status = ModelVersion.Stage, ModelVersion.Status
+FORMER_KEPT = 4
 _NO_CANARY: dict[str, Any] = {"canary_version": None, "canary_bundle": None, "canary_share": None}
+_NO_SHADOW: dict[str, Any] = {"shadow_version": None, "shadow_bundle": None}
 
 
 def deployment_ensure(*, model: str) -> Deployment:
@@ -24,10 +26,14 @@ def champion_swap(*, model: str, to: ModelVersion | None, expected_generation: i
     """Let `to` serve (None: nothing) and give the new generation, inside the caller's transaction.
 
     StaleGeneration where another decision came first. A canary ends: it was measured against the champion that leaves.
+    A shadow goes on beside the new champion, unless it is that one or nothing serves.
     """
     number, bundle = (None, None) if to is None else (to.number, to.bundle_hash)
-    champion = {"champion_version": number, "champion_bundle": bundle}
-    generation = _move(model, expected_generation, cause, **champion, **_NO_CANARY)
+    before = deployment_get(model=model)
+    moved = {"champion_version": number, "champion_bundle": bundle, "former": _former(before, number), **_NO_CANARY}
+    if to is None or before.shadow_version == number:
+        moved |= _NO_SHADOW
+    generation = _move(model, expected_generation, cause, **moved)
     _canary_leaves(model, replaced_by=to)
     ModelVersion.objects.filter(model=model, stage=_Stage.PRODUCTION).update(stage=_Stage.ARCHIVED)
     if to is not None:
@@ -37,9 +43,18 @@ def champion_swap(*, model: str, to: ModelVersion | None, expected_generation: i
 
 
 def canary_set(*, version: ModelVersion, share: float, expected_generation: int, cause: str) -> int:
-    """Let `version` answer `share` of the entities, in the place of another canary; gives the new generation."""
-    canary = {"canary_version": version.number, "canary_bundle": version.bundle_hash, "canary_share": share}
-    generation = _move(version.model, expected_generation, cause, **canary)
+    """Let `version` answer `share` of the entities, in the place of another canary; gives the new generation.
+
+    A shadow of that version ends: callers get its answers now.
+    """
+    moved: dict[str, Any] = {
+        "canary_version": version.number,
+        "canary_bundle": version.bundle_hash,
+        "canary_share": share,
+    }
+    if deployment_get(model=version.model).shadow_version == version.number:
+        moved |= _NO_SHADOW
+    generation = _move(version.model, expected_generation, cause, **moved)
     _canary_leaves(version.model, replaced_by=version)
     version.status, version.stage = _Status.CANARY, _Stage.STAGING
     version.save(update_fields=["status", "stage"])
@@ -51,6 +66,17 @@ def canary_clear(*, model: str, expected_generation: int, cause: str) -> int:
     generation = _move(model, expected_generation, cause, **_NO_CANARY)
     _canary_leaves(model, replaced_by=None)
     return generation
+
+
+def shadow_set(*, version: ModelVersion, expected_generation: int, cause: str) -> int:
+    """Let a worker ask `version` what the champion is asked, in the place of another shadow; the new generation."""
+    shadow = {"shadow_version": version.number, "shadow_bundle": version.bundle_hash}
+    return _move(version.model, expected_generation, cause, **shadow)
+
+
+def shadow_clear(*, model: str, expected_generation: int, cause: str) -> int:
+    """Let no shadow be asked any more. Gives the new generation."""
+    return _move(model, expected_generation, cause, **_NO_SHADOW)
 
 
 def generation_check(*, model: str, expected: int) -> Deployment:
@@ -99,9 +125,19 @@ def _move(model: str, expected_generation: int, cause: str, **columns: Any) -> i
         canary_version=now.canary_version,
         canary_bundle=now.canary_bundle,
         canary_share=now.canary_share,
+        shadow_version=now.shadow_version,
+        shadow_bundle=now.shadow_bundle,
         cause=cause,
     )
     return now.generation
+
+
+def _former(before: Deployment, number: int | None) -> list[dict[str, Any]]:
+    """The last champions before `number`, newest first: callers who may can still ask them."""
+    leaving = {"version": before.champion_version, "bundle": before.champion_bundle}
+    known = [leaving, *before.former] if before.champion_version is not None else list(before.former)
+    named = {one["version"]: one for one in reversed(known) if one["version"] != number}
+    return list(reversed(named.values()))[:FORMER_KEPT]
 
 
 def _canary_leaves(model: str, *, replaced_by: ModelVersion | None) -> None:

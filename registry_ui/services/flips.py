@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -11,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 from ml_pipeline.canonical import sha256_hex
 from predictions.bundle_store import read_bundle
 from predictions.models import Prediction
+from predictions.route_names import TRAFFIC
 from registry_ui.errors import WrongState
 from registry_ui.models import BackgroundTask, ModelVersion
 from registry_ui.selectors import champion_get, version_get
 from registry_ui.services.access import APPROVE, REQUEST, Actor
 from registry_ui.services.background import Progress, task_request
 from registry_ui.services.evidence_store import ROWS, evidence_fetch
+from registry_ui.services.shadowing import inputs_sent
 
 if TYPE_CHECKING:
     from ml_pipeline.bundle.model_bundle import ModelBundle
@@ -118,12 +119,13 @@ def _bundle(version: ModelVersion) -> ModelBundle:
 
 def _asked(version: ModelVersion, bundle: ModelBundle, limit: int) -> Asked:
     """The last logged predictions of the model, whichever version answered them; held-out rows where there are none."""
-    logged = list(Prediction.objects.filter(model=version.model).order_by("-created_at")[:limit])
+    asked = Prediction.objects.filter(model=version.model, route__in=TRAFFIC)
+    logged = list(asked.order_by("-created_at")[:limit])
     if logged:
         return Asked(
             "predictions",
             [str(one.pk) for one in logged],
-            [_sent(one.inputs) for one in logged],
+            [inputs_sent(one.inputs) for one in logged],
             None,
             since=logged[-1].created_at.isoformat(),
             until=logged[0].created_at.isoformat(),
@@ -145,12 +147,7 @@ def _held_out(version: ModelVersion, bundle: ModelBundle, limit: int) -> Asked:
     chosen = sorted(range(len(kept)), key=lambda row: sha256_hex(kept.ids[row].encode()))[:limit]
     labelled = kept.take(chosen)
     truths = [bundle.labels[label] for label in labelled.labels]
-    return Asked("held_out", labelled.ids, [_sent(row) for row in labelled.rows], truths)
-
-
-def _sent(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what is missing: absent and null mean the same, and a bundle that lacks that input need not refuse."""
-    return {name: value for name, value in inputs.items() if value is not None}
+    return Asked("held_out", labelled.ids, [inputs_sent(row) for row in labelled.rows], truths)
 
 
 def _refused(refusals: Refusals) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """What a version must fulfil before callers get its answers. Each check raises, or gives what the decision records."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ml_pipeline.canonical import sha256_hex
 from ml_pipeline.compatibility import Incompatibility
-from predictions.bundle_store import has_bundle
+from predictions.bundle_store import has_bundle, read_bundle
 from registry_ui.errors import Frozen, IncompatibleInputs, Troubled, WrongState
 from registry_ui.models import ModelVersion
 from registry_ui.rules import freeze_in_force, incompatible_inputs
@@ -27,6 +29,18 @@ def require_bundle(version: ModelVersion) -> None:
     if not has_bundle(version.bundle_hash):
         raise WrongState(
             f"The bundle of {version} is not in the store.",
+            advice="Import the version again.",
+            details={"model": version.model, "version": version.number, "bundle_hash": version.bundle_hash},
+        )
+
+
+def require_whole_bundle(version: ModelVersion) -> None:
+    """Both hashes recomputed: a worker shall not be sent to load what cannot be loaded."""
+    require_bundle(version)
+    manifest, fitted = read_bundle(version.bundle_hash)
+    if sha256_hex(manifest) != version.bundle_hash or sha256_hex(fitted) != json.loads(manifest)["skops_sha256"]:
+        raise WrongState(
+            f"The bundle of {version} in the store is not the one that was imported.",
             advice="Import the version again.",
             details={"model": version.model, "version": version.number, "bundle_hash": version.bundle_hash},
         )

@@ -51,7 +51,7 @@ def test_one_row_answers_label_probability_threshold_version_and_a_logged_id(api
     assert set(content) == {"model", "version", "predictions"}
     assert (content["model"], content["version"]) == ("sentiment", 1)
     [prediction] = content["predictions"]
-    assert set(prediction) == {"id", "label", "probability", "threshold"}
+    assert set(prediction) == {"id", "label", "probability", "threshold", "version", "route"}
     row = Prediction.objects.get(id=prediction["id"])
     assert (row.entity_id, row.caller, row.label) == ("film 7", "caller", prediction["label"])
 
@@ -195,3 +195,23 @@ def test_a_process_that_knows_nothing_yet_asks_to_come_again(process: ServingPro
     response = post(Client(headers={"authorization": "Token x"}), PREDICTIONS, GOOD)
     assert_error(response, 503, "not_ready")
     assert int(response["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code"),
+    [
+        ("?version=1", 200, None),
+        ("?version=9", 404, "unknown_version"),
+        ("?version=0", 400, "invalid_request"),
+        ("?version=one", 400, "invalid_request"),
+        ("?version=1&version=2", 400, "invalid_request"),
+        ("?version=", 400, "invalid_request"),
+    ],
+)
+def test_a_version_is_chosen_by_its_number(api: Client, query: str, status: int, code: str | None) -> None:
+    body = b'{"inputs": {"text": "a fine film"}}'
+    response = post(api, PREDICTIONS + query, body)
+
+    assert (response.status_code, response.json().get("code")) == (status, code)
+    if status == 200:
+        assert response.json()["predictions"][0]["route"] == "named"

@@ -7,8 +7,9 @@ import pytest
 from ml_pipeline.bundle.model_bundle import Answer, ModelBundle
 from ml_pipeline.errors import InvalidInputs, UnknownModel
 from predictions import services
-from predictions.errors import NoLiveVersion, NotANumber, SpoolFull
-from predictions.models import Prediction
+from predictions.bundle_store import store_bundle
+from predictions.errors import NoLiveVersion, NotANumber, SpoolFull, UnknownVersion, VersionNotServed
+from predictions.models import Deployment, Prediction
 from predictions.prediction_log.spool import Spool
 from predictions.serving.process import ServingProcess
 from tests.bundles import build_bundle
@@ -74,7 +75,7 @@ def test_a_canary_answers_its_share_of_entities_and_always_the_same_ones(live: S
 
     def routes() -> dict[str, str]:
         return {
-            entity: services.predict(model="sentiment", rows=[{"text": "fine"}], entity_ids=[entity]).route
+            entity: services.predict(model="sentiment", rows=[{"text": "fine"}], entity_ids=[entity]).parts[0].route
             for entity in entities
         }
 
@@ -92,3 +93,54 @@ def test_what_is_no_probability_is_neither_given_nor_logged(
     with pytest.raises(NotANumber):
         services.predict(model="sentiment", rows=[{"text": "fine"}])
     assert live.spool.measure().bytes == 0
+
+
+def test_a_batch_under_a_canary_is_answered_and_logged_row_by_row_by_the_version_of_its_entity(
+    live: ServingProcess,
+) -> None:
+    set_canary("sentiment", build_bundle("sentiment", rows=200), version=2, share=0.5)
+    synchronise(live)
+    model = live.current.models["sentiment"]
+    assert model.champion
+    assert model.canary
+    entities = [f"entity {number}" for number in range(40)]
+    rows = [{"text": f"a fine film, number {number}"} for number in range(40)]
+
+    predicted = services.predict(model="sentiment", rows=rows, entity_ids=entities)
+    live.ship()
+
+    assert predicted.version == 1
+    assert predicted.ids is not None
+    versions = []
+    for row, entity, answer, prediction_id in zip(rows, entities, predicted.answers, predicted.ids, strict=True):
+        logged = Prediction.objects.get(id=prediction_id)
+        of_it = model.canary if logged.route == "canary" else model.champion
+        [expected] = of_it.bundle.predict(of_it.bundle.validate([row]))
+        assert (logged.entity_id, logged.version, logged.bundle) == (entity, of_it.version, of_it.bundle.hash)
+        assert (logged.inputs, logged.probability) == (row, pytest.approx(answer.probability))
+        assert answer.probability == pytest.approx(expected.probability)
+        versions.append(logged.version)
+    assert set(versions) == {1, 2}
+
+
+def test_a_named_version_answers_if_a_decision_once_put_it_live_and_its_bundle_can_be_had(
+    live: ServingProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    former = store_bundle(*build_bundle("sentiment", rows=200))
+    gone = "0" * 64
+    Deployment.objects.filter(model="sentiment").update(
+        former=[{"version": 5, "bundle": former}, {"version": 4, "bundle": gone}]
+    )
+    live.refresh()
+    live.load_bundles()
+    monkeypatch.setattr(live._wake_loader, "set", live.load_bundles)  # the loading thread does not run here
+
+    predicted = services.predict(model="sentiment", rows=[{"text": "fine"}], version=5)
+    assert [(part.route, part.version.version, part.version.bundle.hash) for part in predicted.parts] == [
+        ("named", 5, former)
+    ]
+    assert services.predict(model="sentiment", rows=[{"text": "fine"}], version=1).version == 1
+    with pytest.raises(VersionNotServed):
+        services.predict(model="sentiment", rows=[{"text": "fine"}], version=4)
+    with pytest.raises(UnknownVersion):
+        services.predict(model="sentiment", rows=[{"text": "fine"}], version=2)

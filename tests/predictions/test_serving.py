@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.db import OperationalError, connection
 
-from ml_pipeline.bundle.files import MANIFEST_FILE
+from ml_pipeline.bundle.files import MANIFEST_FILE, MODEL_FILE
 from ml_pipeline.environment import PROJECT_ROOT
 from predictions import metrics, services
 from predictions.bundle_store import store_bundle
-from predictions.models import Deployment, Observation
+from predictions.models import BundleFault, Deployment, Observation
 from predictions.prediction_log.spool import Spool
+from predictions.serving import shelf
 from predictions.serving.process import ServingProcess
 from predictions.snapshot import Snapshot
 from tests.bundles import build_bundle
@@ -75,6 +77,61 @@ def test_a_bundle_that_cannot_be_loaded_leaves_the_old_version_and_is_observed_o
     assert (observation.model, observation.kind, observation.subject) == (
         "sentiment", "bundle_not_loaded", row.champion_bundle,
     )  # fmt: skip
+
+
+def test_what_a_process_cannot_load_stands_in_the_database_until_it_can(live: ServingProcess) -> None:
+    manifest, fitted = build_bundle("sentiment", **NEXT)
+    row = deploy("sentiment", (manifest, fitted[:-1] + b"!"), version=2)
+    synchronise(live)
+    live.ship()
+    told = BundleFault.objects.get()
+    assert (told.process, told.model, told.bundle) == (live.name, "sentiment", row.champion_bundle)
+    assert metrics.BUNDLES_NOT_LOADED.labels("sentiment")._value.get() == 1
+    assert live.current.models["sentiment"].generation == 1, "it serves what it served before"
+
+    store_bundle(manifest, fitted)
+    path = f"{row.champion_bundle}/{MODEL_FILE}"
+    storages["bundles"].delete(path)
+    storages["bundles"].save(path, ContentFile(fitted))
+    live._shelf.failures[str(row.champion_bundle)].retry_at = 0
+    synchronise(live)
+    live.ship()
+    assert (version(live), live.current.models["sentiment"].generation) == (2, 2)
+    assert not BundleFault.objects.exists()
+    assert metrics.BUNDLES_NOT_LOADED.labels("sentiment")._value.get() == 0
+    assert [swap["generation"] for swap in live.state().swaps if swap["model"] == "sentiment"] == [1, 2]
+
+
+def test_unused_bundles_are_kept_as_their_bytes_allow_and_a_roll_back_comes_from_the_disk(
+    live: ServingProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shelf, "KEPT_UNUSED_BYTES", 1)
+    first = deploy("sentiment", build_bundle("sentiment"), version=1).champion_bundle
+    row = deploy("sentiment", build_bundle("sentiment", **NEXT), version=2)
+    row.former = [{"version": 1, "bundle": first}]
+    row.save()
+    synchronise(live)
+    assert (version(live), live._shelf.get(str(first))) == (2, None)
+
+    storages["bundles"].delete(f"{first}/{MANIFEST_FILE}")
+    deploy("sentiment", None)
+    row.champion_version, row.champion_bundle = 1, first
+    row.save()
+    synchronise(live)
+    assert version(live) == 1
+
+
+def test_copies_of_earlier_processes_do_not_fill_the_disk(live: ServingProcess, settings: Any) -> None:
+    folder = settings.SERVING_DIR / "bundles"
+    for number in range(shelf.KEPT_COPIES + 5):
+        (folder / f"{number:064}").mkdir()
+    deploy("sentiment", build_bundle("sentiment", **NEXT), version=2)
+    synchronise(live)
+
+    serving = {model.champion.bundle.hash for model in live.current.models.values() if model.champion}
+    left = {path.name for path in folder.iterdir()}
+    assert serving <= left
+    assert len(left - serving) <= shelf.KEPT_COPIES + 1
 
 
 def test_a_bundle_whose_golden_samples_answer_otherwise_is_not_served(live: ServingProcess) -> None:

@@ -60,6 +60,14 @@ def test_a_token_does_what_its_scopes_say_on_the_models_that_it_names(calling: C
     assert [one["name"] for one in reading.get("/api/v1/models").json()["models"]] == ["spam"]
 
 
+def test_choosing_a_version_wants_the_scope_manage(calling: Calling) -> None:
+    body, address = json.dumps({"inputs": {"text": "a fine film"}}), f"{SENTIMENT}/predictions?version=1"
+
+    refused = calling(["predict"]).post(address, body, content_type="application/json")
+    assert refusal(refused) == (403, "scope_missing", {"scope": "manage", "model": "sentiment"})
+    assert calling(["predict", "manage"]).post(address, body, content_type="application/json").status_code == 200
+
+
 def test_a_token_limited_to_models_learns_nothing_about_others(calling: Calling) -> None:
     client = calling(list(SCOPES), ["spam"])
     codes = [refusal(predict(client, f"/api/v1/models/{name}"))[1] for name in ("sentiment", "no-such-model")]

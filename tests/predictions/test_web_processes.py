@@ -29,6 +29,12 @@ from tests.bundles import build_bundle
 from tests.deployments import deploy
 deploy("sentiment", build_bundle("sentiment", rows=200), version=2)
 """
+_BREAK = """
+from tests.bundles import build_bundle
+from tests.deployments import deploy
+manifest, fitted = build_bundle("sentiment", rows=100)
+deploy("sentiment", (manifest, fitted[:-1] + b"!"), version=3)
+"""
 _ROWS = {"inputs": [{"text": "a fine film"}, {"text": "a dull film"}]}
 
 
@@ -206,6 +212,40 @@ def test_a_start_says_what_it_serves_and_what_it_cannot_load(server: WebServer, 
     assert observations() == [("lost", "bundle_not_loaded")]
     assert json.loads((tmp_path / "serving" / "snapshot.json").read_text())["format"] == 1
     assert (tmp_path / "serving" / "snapshot.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_four_processes_swap_within_two_seconds_and_keep_what_they_serve_when_the_next_bundle_is_broken(
+    server: WebServer, token: str, tmp_path: Path
+) -> None:
+    server.environment["WEB_CONCURRENCY"] = "4"
+    server.start()
+
+    def told(name: str) -> list[float]:
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.metrics_port}/metrics", timeout=5) as answer:
+            lines = answer.read().decode().splitlines()
+        return [float(line.rpartition(" ")[2]) for line in lines if line.startswith(name)]
+
+    generation = 'codesoft_served_generation{model="sentiment"'
+    wait_for(lambda: told(generation) == [1.0] * 4, 20, server.log)
+    server.run(_PROMOTE)
+    wait_for(lambda: told(generation) == [2.0] * 4, 10, server.log)
+    assert told('codesoft_swap_seconds_bucket{le="2.0",model="sentiment"') == [4.0]
+
+    server.run(_BREAK)
+    wait_for(lambda: told('codesoft_bundles_not_loaded{model="sentiment"') == [4.0], 10, server.log)
+    assert {server.predict("sentiment", token, _ROWS)[1]["version"] for _ in range(20)} == {2}
+    assert told(generation) == [2.0] * 4
+
+    def faults() -> list[tuple[str, str]]:
+        with sqlite3.connect(tmp_path / "codesoft.sqlite3") as database:
+            return list(database.execute("SELECT process, message FROM predictions_bundlefault"))
+
+    wait_for(lambda: len(faults()) == 4, 5, server.log)
+    assert all("not the one that its manifest names" in message for _, message in faults())
+    _, ready = server.request("GET", "/readyz")
+    assert (ready["models"]["sentiment"]["version"], ready["models"]["sentiment"]["generation"]) == (2, 2)
+    assert [swap["version"] for swap in ready["swaps"] if swap["model"] == "sentiment"] == [1, 2]
+    assert ready["process"] in {process for process, _ in faults()}
 
 
 @pytest.mark.parametrize(

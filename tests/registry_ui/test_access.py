@@ -36,6 +36,7 @@ from registry_ui.services.access import APPROVERS, REQUESTERS, Actor
 from registry_ui.services.canaries import version_set_canary
 from registry_ui.services.decisions import version_approve, version_request_changes
 from registry_ui.services.runs import run_request
+from registry_ui.services.shadows import version_set_shadow
 from tests.registry_ui.conftest import Import, member
 
 pytestmark = pytest.mark.django_db
@@ -78,6 +79,8 @@ ACTIONS = {
     "registry_ui_modelversion_set_canary": DECIDING,
     "registry_ui_modelversion_promote_canary": DECIDING,
     "registry_ui_modelversion_end_canary": DECIDING,
+    "registry_ui_modelversion_set_shadow": DECIDING,
+    "registry_ui_modelversion_end_shadow": DECIDING,
     "registry_ui_modelversion_replay": REQUESTING | DECIDING,
     "registry_ui_modelversion_threshold": REQUESTING,
     "registry_ui_foreignchange_adopt": DECIDING,
@@ -180,6 +183,9 @@ def rows(import_one: Import, approver: Actor, requester: Actor) -> dict[str, Mod
     import_one(model="nuts", flavour=5.0)
     canary = import_one(model="nuts", flavour=6.0).version
     version_set_canary(model="nuts", number=2, share=0.1, actor=approver, reason="look", expected_generation=1)
+    import_one(model="figs", flavour=7.0)
+    shadow = import_one(model="figs", flavour=8.0).version
+    version_set_shadow(model="figs", number=2, actor=approver, reason="look", expected_generation=1)
     run = run_request(model="wine", actor=requester)
     now, fruit = timezone.now(), Deployment.objects.get(model="fruit")
     crontab, interval = CrontabSchedule.objects.create(), IntervalSchedule.objects.create(every=5, period="seconds")
@@ -215,6 +221,7 @@ def rows(import_one: Import, approver: Actor, requester: Actor) -> dict[str, Mod
         "registry_ui_modelversion_ask_again": sent_back,
         "registry_ui_modelversion_promote_canary": canary,
         "registry_ui_modelversion_end_canary": canary,
+        "registry_ui_modelversion_end_shadow": shadow,
         "predictions_deployment_end_canary": Deployment.objects.get(model="nuts"),
     }
 

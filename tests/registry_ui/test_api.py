@@ -87,6 +87,16 @@ def test_a_canary_is_set_with_a_share_promoted_and_its_decisions_listed(
     assert decide(approving, 2, action="retire", expected_generation=3).status_code == 201
 
 
+def test_a_shadow_is_set_and_ended_and_stands_in_the_list(approving: APIClient, import_one: Import) -> None:
+    import_one()
+    import_one(flavour=2.0)
+    assert decide(approving, 2, action="set_shadow").status_code == 201
+    assert approving.get("/api/v1/models/fruit/versions").json()["shadow"] == 2
+    assert decide(approving, 2, action="set_shadow", expected_generation=2).json()["code"] == "wrong_state"
+    assert decide(approving, 2, action="end_shadow", expected_generation=2).status_code == 201
+    assert approving.get("/api/v1/models/fruit/versions").json()["shadow"] is None
+
+
 def test_what_stands_in_the_way_is_named_and_can_be_confirmed(approving: APIClient, import_one: Import) -> None:
     import_one()
     import_one(flavour=2.0, heaviest=19.0)

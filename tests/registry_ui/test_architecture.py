@@ -19,6 +19,7 @@ DECIDED = {
     "Notification",
     "OutboxEntry",
     "PipelineRun",
+    "ShadowComparison",
 }
 MIRRORED = {"MirrorState", "ForeignChange"}
 

@@ -10,13 +10,13 @@ from django.db import IntegrityError, connection, transaction
 
 from codesoft.error_status import status_of
 from ml_pipeline.errors import CodesoftError
+from predictions.errors import UnknownVersion
 from predictions.models import Generation
 from registry_ui.errors import (
     PermissionRefused,
     ReasonRequired,
     StaleGeneration,
     Troubled,
-    UnknownVersion,
     WrongState,
 )
 from registry_ui.models import ApprovalRequest, AuditEntry, Decision, ModelVersion

@@ -8,7 +8,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from knox.models import AuthToken
 
-from predictions.models import TokenDetails
+from predictions.models import Deployment, TokenDetails
 from predictions.scopes import EVERY_SCOPE
 from registry_ui.models import ApprovalRequest, Decision, ModelVersion
 
@@ -72,3 +72,32 @@ def test_tokens_made_before_scopes_keep_them_all(latest: None) -> None:
 
     details = TokenDetails.objects.get(token_id=row.digest)
     assert (details.name, set(details.scopes), details.model_names) == ("made before scopes", EVERY_SCOPE, None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_decisions_stay_append_only_when_shadows_come_and_former_champions_are_known_at_once(latest: None) -> None:
+    before = [("registry_ui", "0007_notifications"), ("predictions", "0002_canary_history_and_permissions")]
+    executor = MigrationExecutor(connection)
+    executor.migrate(before)
+    old = MigrationExecutor(connection).loader.project_state(before).apps
+    bundles = {number: str(number) * 64 for number in range(1, 8)}
+    old.get_model("predictions", "Deployment").objects.create(
+        model="fruit", generation=8, champion_version=7, champion_bundle=bundles[7]
+    )
+    for generation, number in enumerate([1, 2, 3, 4, 5, 6, 2, 7], start=1):
+        old.get_model("predictions", "Generation").objects.create(
+            model="fruit", number=generation, champion_version=number, champion_bundle=bundles[number], cause="test"
+        )
+    version = old.get_model("registry_ui", "ModelVersion").objects.create(
+        model="fruit", number=1, bundle_hash=bundles[1], data_hash="a" * 64
+    )
+    old.get_model("registry_ui", "Decision").objects.create(
+        model="fruit", version=version, action="approve", actor="olga", reason="good",
+        generation_before=0, generation_after=1,
+    )  # fmt: skip
+    executor = MigrationExecutor(connection)
+    executor.migrate(executor.loader.graph.leaf_nodes())
+
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        Decision.objects.update(actor="eve")
+    assert Deployment.objects.get().former == [{"version": n, "bundle": bundles[n]} for n in (2, 6, 5, 4)]

@@ -20,6 +20,8 @@ def test_what_is_sent_and_scheduled_is_a_task_of_ours() -> None:
     periodic = (
         tasks.mirror_outbox,
         tasks.deliver_notifications,
+        tasks.forget_kept_answers,
+        tasks.replay_to_shadows,
         tasks.requeue_expired_leases,
         tasks.sync_registry,
     )

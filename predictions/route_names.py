@@ -1,0 +1,7 @@
+"""How a prediction came to its version, as the log, the metrics and the API name it."""
+
+CHAMPION = "champion"
+CANARY = "canary"
+NAMED = "named"  # the caller asked for this version, which says nothing about traffic
+SHADOW = "shadow"  # nobody asked: a worker did, see registry_ui.services.shadowing
+TRAFFIC = (CHAMPION, CANARY)  # what callers asked and the routing chose: all that statistics count
