@@ -43,6 +43,10 @@ lock: $(VENV)/.run  ## resolve pyproject.toml's ranges into the hashed, universa
 	$(call compile,requirements.txt,--extra pipeline)
 	$(call compile,requirements-dev.txt,--extra pipeline --extra dev -c requirements.txt)
 
+bench: $(VENV)/.run  ## our server against its peers: make bench [ROUNDS=5] [WINDOW=2] [PEERS="codesoft floor"]
+	$(BIN)/python -m benchmarks.serving --rounds $(or $(ROUNDS),5) --seconds $(or $(WINDOW),2) --peers "$(PEERS)" \
+	  $(if $(PEERS),,--document docs/benchmarks.md --raw benchmarks/results/serving.json)
+
 bench-profile: $(VENV)/.run  ## where each microsecond of one prediction goes
 	$(BIN)/python -m benchmarks.profile_request $(PROFILE_ARGS)
 
