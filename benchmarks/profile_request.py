@@ -211,7 +211,7 @@ def _leave_out_scoring() -> None:
     """After the bundles are loaded, which proves their answers: what is left is the way around the model."""
     from ml_pipeline.bundle.model_bundle import Answer, ModelBundle  # noqa: PLC0415 - scikit-learn, after the settings
 
-    ModelBundle.predict = lambda _self, rows: [Answer("positive", 0.5123456789, 0.5)] * len(rows)  # type: ignore[method-assign]
+    ModelBundle.predict = lambda _self, rows: [Answer("positive", 0.5123456789, 0.5)] * len(rows)  # type: ignore[method-assign, assignment]
 
 
 def _clients(application: Application, token: str, rows: int) -> dict[str, Client]:
