@@ -20,6 +20,7 @@ from benchmarks.serving.texts import BATCH, batches, review_texts
 Result = TypeVar("Result")
 
 START_SECONDS = 180.0  # a busy machine
+IDLE_SECONDS = 15.0
 SHIP_SECONDS = 120.0
 WARM_UP_SECONDS = 1.0
 PROVEN_TEXTS = 20
@@ -138,6 +139,7 @@ def _with_server(peer: Peer, places: Places, expected: Sequence[float], work: Ca
         server.wait_for(lambda: _ask(visited, review_texts()[:1]) is not None, START_SECONDS)
         visited = replace(visited, start_seconds=time.monotonic() - started)
         _prove(visited, expected)
+        server.wait_until_idle(IDLE_SECONDS)
         result = work(visited)
     if peer.probabilities and peer.uses_state:
         _prove_logged(visited)

@@ -241,7 +241,7 @@ PEERS: tuple[Peer, ...] = (
         lambda texts: {"inputs": list(texts)},
         lambda answer: [line[1] for line in answer["predictions"]],
         variables=lambda _port, _places: {"UVICORN_ACCESS_LOG": "false", "UVICORN_LOG_LEVEL": "warning"},
-        note="one worker: with two it stalls for want of TCP_NODELAY; compare it by CPU",
+        note="with two it stalls for want of TCP_NODELAY; compare it by CPU",
     ),
 )  # fmt: skip
 

@@ -13,6 +13,7 @@ from typing import Self
 
 TICK = 1 / os.sysconf("SC_CLK_TCK")
 STOP_SECONDS = 15.0
+_LOOK_SECONDS, _IDLE_SHARE = 0.4, 0.1
 _PARENT, _SESSION, _USER_TIME = 1, 3, 11  # fields of /proc/PID/stat after the command's name
 
 
@@ -56,6 +57,15 @@ class Server:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise self.fault("did not answer")
             time.sleep(0.01)
+
+    def wait_until_idle(self, seconds: float) -> None:
+        """Until what a start leaves to do is done, as loading further models; after `seconds` it goes on regardless."""
+        deadline, used = time.monotonic() + seconds, self.usage().total
+        while time.monotonic() < deadline:
+            time.sleep(_LOOK_SECONDS)
+            before, used = used, self.usage().total
+            if used - before < _IDLE_SHARE * _LOOK_SECONDS:
+                return
 
     def fault(self, what: str) -> ServerFault:
         return ServerFault(f"{self._log.stem} {what}. Its log ends:\n{self._log.read_text(errors='replace')[-3000:]}")
