@@ -8,7 +8,7 @@ export VAR_DIR ?= $(CURDIR)/var
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format pipeline experiment lock clean
+.PHONY: help run test lint format pipeline experiment lock bench bench-profile clean
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,6 +42,13 @@ lock: $(VENV)/.run  ## resolve pyproject.toml's ranges into the hashed, universa
 	$(call compile,requirements-serving.txt,)
 	$(call compile,requirements.txt,--extra pipeline)
 	$(call compile,requirements-dev.txt,--extra pipeline --extra dev -c requirements.txt)
+
+bench: $(VENV)/.run  ## our server against its peers: make bench [ROUNDS=5] [WINDOW=2] [PEERS="codesoft floor"]
+	$(BIN)/python -m benchmarks.serving --rounds $(or $(ROUNDS),5) --seconds $(or $(WINDOW),2) --peers "$(PEERS)" \
+	  $(if $(PEERS),,--document docs/benchmarks.md --raw benchmarks/results/serving.json)
+
+bench-profile: $(VENV)/.run  ## where each microsecond of one prediction goes
+	$(BIN)/python -m benchmarks.profile_request $(PROFILE_ARGS)
 
 clean:  ## remove the environment and all local state (models, log, database)
 	rm -rf $(VENV) var artifacts
