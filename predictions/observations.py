@@ -6,6 +6,7 @@ from predictions.models import Observation
 
 BUNDLE_NOT_LOADED = "bundle_not_loaded"
 LOG_QUARANTINED = "log_quarantined"
+FEEDBACK_REFUSED = "feedback_refused"
 
 
 def record_observation(*, kind: str, subject: str, message: str, model: str = "") -> None:

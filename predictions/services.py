@@ -12,9 +12,11 @@ import uuid_utils
 
 from ml_pipeline.bundle.model_bundle import Answer
 from ml_pipeline.errors import CodesoftError, UnknownModel
-from ml_pipeline.inputs import Row, format_moment
+from ml_pipeline.inputs import Row, format_moment, jsonable
 from predictions import metrics
 from predictions.errors import NotANumber, SpoolFull
+from predictions.models import TOKEN_LENGTH
+from predictions.prediction_log.input_hash import input_hash
 from predictions.serving import current, serving_process
 from predictions.serving.routing import LiveModel, LiveVersion, choose_version
 
@@ -33,12 +35,18 @@ class Predicted:
 
 
 def predict(
-    *, model: str, rows: Sequence[object], entity_ids: Sequence[str | None] | None = None, caller: str = ""
+    *,
+    model: str,
+    rows: Sequence[object],
+    entity_ids: Sequence[str | None] | None = None,
+    caller: str = "",
+    token: str = "",
 ) -> Predicted:
     """Answer every row, or none: UnknownModel, NoLiveVersion, InvalidInputs, SpoolFull or NotReady say why.
 
     `rows` are unchecked mappings of input names to values, `entity_ids` (as many as rows) say whom each is about. When
-    this returns with ids, every answer is in the log, whatever happens to this process.
+    this returns with ids, every answer is in the log, whatever happens to this process. Of `token`, a digest, the log
+    keeps the beginning.
     """
     try:
         started = time.perf_counter()
@@ -48,8 +56,9 @@ def predict(
         route, version = choose_version(live, [entity for entity in entities if entity], ids[0] if ids else "")
         checked = version.bundle.validate(rows)
         answers = version.bundle.predict(checked)
-        shared = _shared_columns(model, version, route, caller, time.perf_counter() - started)
-        logged = _log(version, _lines(shared, ids, entities, checked, answers))
+        shared = _shared_columns(model, version, route, caller, token, time.perf_counter() - started)
+        keeps = version.bundle.serving.inputs == "keep"
+        logged = _log(version, _lines(shared, ids, entities, checked, answers, keeps_inputs=keeps))
     except CodesoftError as refusal:
         count_refusal(model, refusal)
         raise
@@ -74,7 +83,9 @@ def count_refusal(model: str, refusal: CodesoftError) -> None:
     metrics.PREDICTION_ERRORS.labels(label, refusal.code).inc()
 
 
-def _shared_columns(model: str, version: LiveVersion, route: str, caller: str, latency: float) -> dict[str, Any]:
+def _shared_columns(
+    model: str, version: LiveVersion, route: str, caller: str, token: str, latency: float
+) -> dict[str, Any]:
     return {
         "created_at": datetime.now(UTC).isoformat(),
         "model": model,
@@ -83,6 +94,7 @@ def _shared_columns(model: str, version: LiveVersion, route: str, caller: str, l
         "route": route,
         "latency_us": round(latency * 1e6),
         "caller": caller,
+        "token": token[:TOKEN_LENGTH],
     }
 
 
@@ -92,8 +104,13 @@ def _lines(
     entities: Sequence[str | None],
     rows: Sequence[Row],
     answers: Sequence[Answer],
+    *,
+    keeps_inputs: bool,
 ) -> bytes:
-    """One line a row, in one piece: the request is in the log as a whole or not at all. NotANumber refuses it."""
+    """One line a row, in one piece: the request is in the log as a whole or not at all. NotANumber refuses it.
+
+    Of kept inputs the hash is taken when they are shipped, aside from the answer.
+    """
     lines = []
     for prediction_id, entity, row, answer in zip(ids, entities, rows, answers, strict=True):
         if not 0.0 <= answer.probability <= 1.0:  # NaN is not, either
@@ -102,11 +119,13 @@ def _lines(
             **shared,
             "id": prediction_id,
             "entity_id": entity or "",
-            "inputs": row,
+            "inputs": row if keeps_inputs else None,
             "label": answer.label,
             "probability": answer.probability,
             "threshold": answer.threshold,
         }
+        if not keeps_inputs:
+            record["input_hash"] = input_hash(jsonable(row))
         lines.append(orjson.dumps(record, default=format_moment, option=_LINE))
     return b"".join(lines)
 

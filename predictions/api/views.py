@@ -34,7 +34,11 @@ class PredictionsView(ApiView):
             services.count_refusal(model, refusal)
             raise
         predicted = services.predict(
-            model=model, rows=asked.rows, entity_ids=asked.entity_ids, caller=request.user.get_username()
+            model=model,
+            rows=asked.rows,
+            entity_ids=asked.entity_ids,
+            caller=request.user.get_username(),
+            token=str(request.auth or ""),
         )
         return HttpResponse(orjson.dumps(present_predictions(predicted)), content_type=JSON)
 
