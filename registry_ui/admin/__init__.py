@@ -2,9 +2,33 @@
 
 from django.contrib import admin
 
-from registry_ui.admin import audit, deployments, history, mirror, notifications, outbox, runs, users, versions
+from registry_ui.admin import (
+    audit,
+    deployments,
+    history,
+    mirror,
+    notifications,
+    observations,
+    outbox,
+    predictions,
+    runs,
+    users,
+    versions,
+)
 
 admin.site.index_title = "Overview"
 admin.site.index_template = "registry_ui/home.html"
 
-__all__ = ["audit", "deployments", "history", "mirror", "notifications", "outbox", "runs", "users", "versions"]
+__all__ = [
+    "audit",
+    "deployments",
+    "history",
+    "mirror",
+    "notifications",
+    "observations",
+    "outbox",
+    "predictions",
+    "runs",
+    "users",
+    "versions",
+]

@@ -1,0 +1,91 @@
+"""Filters of the prediction log. None of them reads the whole log to learn what it could offer."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest
+
+from predictions.models import Feedback, Prediction
+from registry_ui.selectors import models_visible
+
+_NEWEST = 1_000
+_OFFERED = ("version", "label", "route", "caller")
+_READ = "_newest_predictions"
+
+Predictions = QuerySet[Prediction]
+
+
+class RecentValuesFilter(admin.SimpleListFilter):
+    """Offers what the newest predictions hold that the person may see: one query for all such filters of a page."""
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        place = _OFFERED.index(str(self.parameter_name))
+        values = {row[place] for row in _newest(request, model_admin)} - {""}
+        return [(str(value), str(value)) for value in sorted(values)]
+
+    def has_output(self) -> bool:
+        """Also while there is nothing to offer, so that a value in the address is not taken for an unknown filter."""
+        return bool(self.lookup_choices) or self.value() is not None
+
+    def queryset(self, request: HttpRequest, queryset: Predictions) -> Predictions:
+        value = self.value()
+        if value is None:
+            return queryset
+        if self.parameter_name == "version" and not (value.isascii() and value.isdecimal() and len(value) < 10):
+            return queryset.none()
+        return queryset.filter(**{str(self.parameter_name): value})
+
+
+class VersionFilter(RecentValuesFilter):
+    title = parameter_name = "version"
+
+
+class LabelFilter(RecentValuesFilter):
+    title = parameter_name = "label"
+
+
+class RouteFilter(RecentValuesFilter):
+    title = parameter_name = "route"
+
+
+class CallerFilter(RecentValuesFilter):
+    title = parameter_name = "caller"
+
+
+class ModelFilter(admin.SimpleListFilter):
+    """Every model that ever served and that the person may look at, found without the log."""
+
+    title = parameter_name = "model"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        names = models_visible(request.user).order_by("model").values_list("model", flat=True)
+        return [(name, name) for name in names]
+
+    def queryset(self, request: HttpRequest, queryset: Predictions) -> Predictions:
+        return queryset if self.value() is None else queryset.filter(model=self.value())
+
+
+class FeedbackFilter(admin.SimpleListFilter):
+    title = parameter_name = "feedback"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("with", "with a true label"), ("without", "without one")]
+
+    def queryset(self, request: HttpRequest, queryset: Predictions) -> Predictions:
+        if self.value() == "with":
+            return queryset.filter(pk__in=Feedback.objects.values("prediction_id"))
+        if self.value() == "without":
+            return queryset.exclude(Exists(Feedback.objects.filter(prediction_id=OuterRef("pk"))))
+        return queryset
+
+
+def _newest(request: HttpRequest, model_admin: Any) -> list[tuple[Any, ...]]:
+    """Read once a request."""
+    rows: list[tuple[Any, ...]] | None = request.__dict__.get(_READ)
+    if rows is None:
+        newest = Prediction.objects.order_by("-created_at").filter(**model_admin.rows_visible(request))
+        if model := request.GET.get("model"):
+            newest = newest.filter(model=model)
+        rows = request.__dict__[_READ] = list(newest.values_list(*_OFFERED)[:_NEWEST])
+    return rows
