@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('predictions', '0002_canary_history_and_permissions'),
+        ('predictions', '0004_receipts_and_feedback'),
     ]
 
     operations = [

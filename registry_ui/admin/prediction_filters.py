@@ -1,10 +1,13 @@
 """Filters of the prediction log. None of them reads the whole log to learn what it could offer."""
 
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
+from unfold.contrib.filters.admin import RangeDateTimeFilter
 
 from predictions.models import Feedback, Prediction
 from registry_ui.selectors import models_visible
@@ -78,6 +81,26 @@ class FeedbackFilter(admin.SimpleListFilter):
         if self.value() == "without":
             return queryset.exclude(Exists(Feedback.objects.filter(prediction_id=OuterRef("pk"))))
         return queryset
+
+
+class PeriodFilter(RangeDateTimeFilter):  # type: ignore[misc]
+    """From one moment to another, in UTC. A day without a time is meant as a whole."""
+
+    def queryset(self, request: HttpRequest, queryset: Predictions) -> Predictions:
+        start, end = self._moment("from", time.min), self._moment("to", time.max)
+        if start is not None:
+            queryset = queryset.filter(created_at__gte=start)
+        return queryset if end is None else queryset.filter(created_at__lte=end)
+
+    def _moment(self, bound: str, absent: time) -> datetime | None:
+        day, clock = (self.used_parameters.get(f"created_at_{bound}_{part}", "").strip() for part in (0, 1))
+        if not day:
+            return None
+        try:
+            at = time.fromisoformat(clock) if clock else absent
+            return datetime.combine(date.fromisoformat(day), at, UTC)
+        except ValueError as error:
+            raise IncorrectLookupParameters(str(error)) from error
 
 
 def _newest(request: HttpRequest, model_admin: Any) -> list[tuple[Any, ...]]:

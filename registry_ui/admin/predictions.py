@@ -10,7 +10,6 @@ from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
-from unfold.contrib.filters.admin import RangeDateTimeFilter
 
 from predictions.models import Feedback, Prediction
 from predictions.verification import verify
@@ -21,6 +20,7 @@ from registry_ui.admin.prediction_filters import (
     FeedbackFilter,
     LabelFilter,
     ModelFilter,
+    PeriodFilter,
     RouteFilter,
     VersionFilter,
 )
@@ -64,7 +64,7 @@ class PredictionAdmin(Exportable, PageAdmin):
         RouteFilter,
         CallerFilter,
         FeedbackFilter,
-        ("created_at", RangeDateTimeFilter),
+        ("created_at", PeriodFilter),
     ]
     list_filter_submit = True
     list_defer: ClassVar = ["inputs"]
@@ -109,6 +109,8 @@ class PredictionAdmin(Exportable, PageAdmin):
         receipt = receipt_of(row)
         version = receipt.version
         return {
+            "title": f"{row.model} version {row.version}: {row.label}",
+            "milliseconds": row.latency_us / 1_000,
             "receipt": receipt,
             "shown_version": version if version and may_on_model(request.user, VIEW, row.model) else None,  # type: ignore[arg-type]
         }

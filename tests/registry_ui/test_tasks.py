@@ -22,6 +22,8 @@ def test_what_is_sent_and_scheduled_is_a_task_of_ours() -> None:
         tasks.deliver_notifications,
         tasks.requeue_expired_leases,
         tasks.sync_registry,
+        tasks.settle_feedback,
+        tasks.erase_inputs,
     )
     registered = {task.name for task in periodic}
 
