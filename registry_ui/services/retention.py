@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from django.db import transaction
@@ -16,6 +17,7 @@ from predictions.prediction_log.input_hash import input_hash
 from registry_ui.models import BackgroundTask, ModelVersion
 from registry_ui.services.access import Actor
 from registry_ui.services.audit import Event, audit_append
+from registry_ui.services.evidence_inputs import inputs_erase_frozen
 
 BATCH = 1_000
 ERASED = "inputs_erased"  # marks a replay of which nothing is left to erase
@@ -24,7 +26,7 @@ _DEFAULT_DAYS = Serving().retention_days
 
 @dataclass
 class Erased:
-    """How many rows of each model lost their inputs, and how many cases that replays showed."""
+    """How many rows of each model lost their inputs, and how many cases of replays and of frozen evidence."""
 
     rows: Counter[str] = field(default_factory=Counter)
     cases: int = 0
@@ -42,7 +44,7 @@ def inputs_erase(*, actor: Actor) -> Erased:
             for due in _due(model, now):
                 for count in _erase(due):
                     erased.rows[model] += count
-        for count in _erase_cases():
+        for count in chain(_erase_cases(), inputs_erase_frozen()):
             erased.cases += count
     finally:
         if erased.rows or erased.cases:

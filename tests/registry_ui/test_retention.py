@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 from io import StringIO
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -12,11 +13,13 @@ from django.utils import timezone
 from ml_pipeline.canonical import canonical_json, sha256_hex
 from predictions.models import Prediction
 from registry_ui import tasks
+from registry_ui.errors import EvidenceBroken
 from registry_ui.models import AuditEntry, BackgroundTask, ModelVersion
 from registry_ui.services import retention
 from registry_ui.services.access import Actor
 from registry_ui.services.audit import audit_verify
-from registry_ui.services.evidence import evidence_collect
+from registry_ui.services.decisions import version_approve
+from registry_ui.services.evidence import evidence_collect, evidence_frozen
 from registry_ui.services.retention import inputs_erase
 from tests.registry_ui.conftest import Import
 from tests.registry_ui.test_flips import TIMID, computed
@@ -86,6 +89,37 @@ def test_a_finished_replay_shows_no_more_than_the_log_keeps(import_one: Import) 
     task = BackgroundTask.objects.get(pk=task.pk)
     assert task.result["inputs_erased"]
     assert "weight" not in json.dumps(task.result["cases"])
+
+
+def test_frozen_evidence_loses_the_inputs_and_keeps_its_proof(
+    import_one: Import, approver: Actor, bundle_folder: Path
+) -> None:
+    import_one(held_out=True)
+    version = import_one(flavour=2.0, threshold=TIMID, held_out=True).version
+    old, young = logged(89), logged(1)
+    computed(version)
+    seen = evidence_collect(version)
+    decision = version_approve(model="fruit", number=2, actor=approver, reason="fine", expected_generation=1)
+    digest = decision.evidence["frozen_sha256"]
+    sealed = bundle_folder / "evidence" / f"{digest}.json"
+    opened = bundle_folder / "evidence" / "inputs" / f"{digest}.json"
+
+    assert evidence_frozen(digest) == seen
+    assert sha256_hex(sealed.read_bytes()) == digest
+    assert b"15.0" not in sealed.read_bytes()
+    Prediction.objects.filter(pk=old.pk).update(created_at=timezone.now() - timedelta(days=91))
+    assert inputs_erase(actor=Actor.system("retention")).cases == 2, "of the replay, and of the decision"
+    frozen = {case["id"]: case["inputs"] for case in evidence_frozen(digest)["flips"]["cases"]}
+    assert frozen == {str(old.pk): {}, str(young.pk): {"weight": 15.0}}
+    assert str(old.pk) not in opened.read_text()
+
+    opened.write_text(opened.read_text().replace("15.0", "16.0"))
+    with pytest.raises(EvidenceBroken, match=f"evidence/inputs/{digest}.json"):
+        evidence_frozen(digest)
+    Prediction.objects.update(inputs=None)
+    inputs_erase(actor=Actor.system("retention"))
+    assert not opened.exists()
+    assert sha256_hex(sealed.read_bytes()) == digest
 
 
 def test_what_has_only_a_hash_is_left_out_of_a_replay_which_says_so(import_one: Import) -> None:
