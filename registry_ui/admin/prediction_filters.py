@@ -1,10 +1,12 @@
 """Filters of the prediction log. None of them reads the whole log to learn what it could offer."""
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import RangeDateTimeFilter
@@ -85,6 +87,15 @@ class FeedbackFilter(admin.SimpleListFilter):
 
 class PeriodFilter(RangeDateTimeFilter):  # type: ignore[misc]
     """From one moment to another, in UTC. A day without a time is meant as a whole."""
+
+    template = "registry_ui/period_filter.html"
+
+    def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
+        """With what the other filters say: they are links, and the form that this one is sent with would lose them."""
+        specs = [spec for spec in changelist.filter_specs if isinstance(spec, admin.SimpleListFilter)]
+        others = {spec.parameter_name: spec.value() for spec in specs if spec.value() is not None}
+        for choice in super().choices(changelist):
+            yield {**choice, "others": others}
 
     def queryset(self, request: HttpRequest, queryset: Predictions) -> Predictions:
         start, end = self._moment("from", time.min), self._moment("to", time.max)

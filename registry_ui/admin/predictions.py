@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django import forms
 from django.contrib import admin
@@ -37,7 +37,8 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
 
     @cached_property
     def count(self) -> int:
-        return self.object_list[: self.most].count()  # type: ignore[union-attr]
+        counted: int = cast(QuerySet[Any], self.object_list)[: self.most].count()
+        return counted
 
 
 @admin.register(Prediction)
@@ -67,6 +68,7 @@ class PredictionAdmin(Exportable, PageAdmin):
         ("created_at", PeriodFilter),
     ]
     list_filter_submit = True
+    show_facets = admin.ShowFacets.NEVER  # they would count the whole log
     list_defer: ClassVar = ["inputs"]
     search_fields: ClassVar = ["id", "entity_id"]
     search_help_text = "A prediction's whole id, or an entity's."
@@ -74,7 +76,8 @@ class PredictionAdmin(Exportable, PageAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         told = Feedback.objects.filter(prediction_id=OuterRef("pk")).values("label")
-        return super().get_queryset(request).annotate(feedback=Subquery(told[:1]))
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(feedback=Subquery(told[:1]))
+        return rows
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Prediction], search_term: str

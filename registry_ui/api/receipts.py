@@ -1,6 +1,6 @@
 """The doors to one logged prediction: its receipt, asking it again, and the true label."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.db import InterfaceError, OperationalError
 from drf_spectacular.types import OpenApiTypes
@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from predictions.api.base import ApiView
 from predictions.api.parsing import read_json
+from predictions.authentication import Caller
 from predictions.errors import LogUnavailable
 from predictions.prediction_log.ids import parse_id
 from predictions.verification import verify
@@ -70,8 +71,8 @@ class ReceiptView(LogView):
     )
     def get(self, request: Request, prediction: str) -> Response:
         """The receipt of a prediction: what was answered, and the version, run, commit and data behind it."""
-        row = prediction_of(prediction_id=parse_id(prediction), caller=request.user, scope=READ)
-        shows_inputs = row.inputs is not None and caller_sees_inputs(request.user, row)
+        row = prediction_of(prediction_id=parse_id(prediction), caller=_caller(request), scope=READ)
+        shows_inputs = row.inputs is not None and caller_sees_inputs(_caller(request), row)
         return _json(ReceiptShape.of(receipt_of(row), shows_inputs=shows_inputs))
 
 
@@ -89,7 +90,7 @@ class VerifyView(LogView):
         """Ask the same again of the very bundle that answered, whether or not it still serves."""
         body = read_json(request._request)
         asked = VerifyRequest() if body is None else VerifyRequest.parse(body)
-        row = prediction_of(prediction_id=parse_id(prediction), caller=request.user, scope=READ)
+        row = prediction_of(prediction_id=parse_id(prediction), caller=_caller(request), scope=READ)
         return _json(VerificationShape.of(row, verify(prediction=row, inputs=asked.inputs)))
 
 
@@ -116,8 +117,13 @@ class FeedbackView(LogView):
     def post(self, request: Request, prediction: str) -> Response:
         """Tell the true label. The same again changes nothing; another one replaces it and keeps the earlier."""
         asked = FeedbackRequest.parse(read_json(request._request))
-        feedback, first = feedback_give(prediction_id=parse_id(prediction), label=asked.label, caller=request.user)
+        feedback, first = feedback_give(prediction_id=parse_id(prediction), label=asked.label, caller=_caller(request))
         return _json(FeedbackShape.of(feedback), status=202 if not feedback.model else 201 if first else 200)
+
+
+def _caller(request: Request) -> Caller:
+    """Who asks: no view here is open to nobody."""
+    return cast(Caller, request.user)
 
 
 def _json(shape: BaseModel, *, status: int = 200) -> Response:

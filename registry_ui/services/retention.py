@@ -73,7 +73,7 @@ def _erase(due: QuerySet[Prediction]) -> Iterator[int]:
         with transaction.atomic():
             unhashed = list(rows.filter(input_hash="", inputs__isnull=False))  # from before the hash was logged
             for row in unhashed:
-                row.input_hash = input_hash(row.inputs)
+                row.input_hash = input_hash(row.inputs or {})
             Prediction.objects.bulk_update(unhashed, ["input_hash"], batch_size=200)
             erased = rows.update(inputs=None)
         yield erased
