@@ -28,6 +28,7 @@ CSRF_TRUSTED_ORIGINS = env.list("DJANGO_CSRF_TRUSTED_ORIGINS", default=[])
 INSTALLED_APPS = [
     "codesoft",  # first: its templates come before those of the libraries
     "unfold",
+    "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -224,6 +225,8 @@ CELERY_BEAT_SCHEDULE = {
         "requeue_expired_leases": 15.0,
         "sync_registry": 300.0,
         "forget_kept_answers": 3600.0,
+        "settle_feedback": 60.0,
+        "erase_inputs": 86_400.0,
     }.items()
 }
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"

@@ -1,18 +1,14 @@
-"""The prediction log and the observations in the admin, to look at. What serves has its pages in the registry."""
+"""The base of the admin's pages about rows that programs write. The pages themselves stand in the registry."""
 
-import uuid
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import URLPattern
 from django.views.decorators.http import require_safe
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
-
-from predictions.models import Deployment, Observation, Prediction
 
 
 class LightChangeList(ChangeList):  # type: ignore[misc]
@@ -50,74 +46,3 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
-
-
-class RecentValuesFilter(admin.SimpleListFilter):
-    """Offers what the newest predictions hold: all values ever would be found only by reading the whole log."""
-
-    _newest = 1_000
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        newest = Prediction.objects.order_by("-created_at")
-        if model := request.GET.get("model"):
-            newest = newest.filter(model=model)
-        values = set(newest.values_list(str(self.parameter_name), flat=True)[: self._newest])
-        return [(str(value), str(value)) for value in sorted(values)]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Prediction]) -> QuerySet[Prediction]:
-        value = self.value()
-        return queryset if value is None else queryset.filter(**{str(self.parameter_name): value})
-
-
-class VersionFilter(RecentValuesFilter):
-    title = parameter_name = "version"
-
-
-class LabelFilter(RecentValuesFilter):
-    title = parameter_name = "label"
-
-
-class RouteFilter(RecentValuesFilter):
-    title = parameter_name = "route"
-
-
-class ModelFilter(admin.SimpleListFilter):
-    """Every model that ever served, found without the log."""
-
-    title = parameter_name = "model"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(name, name) for name in Deployment.objects.order_by("model").values_list("model", flat=True)]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset if self.value() is None else queryset.filter(model=self.value())
-
-
-@admin.register(Prediction)
-class PredictionAdmin(ReadOnlyAdmin):
-    list_display: ClassVar = ["created_at", "model", "version", "label", "probability", "route", "entity_id", "caller"]
-    list_filter: ClassVar = [ModelFilter, VersionFilter, LabelFilter, RouteFilter, "created_at"]
-    list_defer: ClassVar = ["inputs"]
-    search_fields: ClassVar = ["id", "entity_id"]
-    search_help_text = "A prediction's whole id, or an entity's."
-    ordering: ClassVar = ["-created_at"]
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Prediction], search_term: str
-    ) -> tuple[QuerySet[Prediction], bool]:
-        """Whole values only: a search for parts of words would read the whole log."""
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        try:
-            return queryset.filter(pk=uuid.UUID(term)), False
-        except ValueError:
-            return queryset.filter(entity_id=term), False
-
-
-@admin.register(Observation)
-class ObservationAdmin(ReadOnlyAdmin):
-    list_display: ClassVar = ["created_at", "kind", "model", "subject", "message"]
-    list_filter: ClassVar = ["kind", "model", "created_at"]
-    search_fields: ClassVar = ["subject"]
-    ordering: ClassVar = ["-created_at"]

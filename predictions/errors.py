@@ -111,3 +111,48 @@ class RateLimited(CodesoftError):
     def __init__(self, message: str, *, headers: Mapping[str, str], **more: Any) -> None:
         super().__init__(message, **more)
         self.headers = headers
+
+
+class UnknownPrediction(CodesoftError):
+    """No prediction of that id is in the log, or none that the caller may see: the answer is the same."""
+
+    code = "unknown_prediction"
+
+
+class PredictionPending(CodesoftError):
+    """The id is young and not in the log's table yet: its prediction may still be in a spool."""
+
+    code = "pending"
+    retryable = True
+
+
+class LogUnavailable(CodesoftError):
+    """The database that holds the prediction log does not answer."""
+
+    code = "log_unavailable"
+    retryable = True
+
+
+class InputsNotKept(CodesoftError):
+    """The log has only the hash of what was asked, or not even that: the inputs have to be sent again."""
+
+    code = "inputs_not_kept"
+
+
+class InputHashDiffers(CodesoftError):
+    """These are not the inputs that were asked: `details` has both hashes."""
+
+    code = "input_hash_differs"
+
+
+class UnknownLabel(CodesoftError):
+    """The model has no label of that name; `details["labels"]` are those that it has."""
+
+    code = "unknown_label"
+
+
+class VerifierBusy(CodesoftError):
+    """Another bundle is being loaded to verify something else."""
+
+    code = "verifier_busy"
+    retryable = True

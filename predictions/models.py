@@ -6,6 +6,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+TOKEN_LENGTH = 16  # characters of a token's digest that a row keeps
+
 
 class Deployment(models.Model):
     """What serves one model now. Every change adds one to `generation` in a compare-and-set.
@@ -94,6 +96,9 @@ class Prediction(models.Model):
 
     A row of route `shadow` is what a shadow answered to the same inputs: no caller got it, `shadow_of` is the answer
     that one did get, and the inputs stand there alone. Its id follows from that id and the shadow's bundle.
+
+    `inputs` are null where the spec keeps their hash alone, and once they were erased; `input_hash` stays (empty for
+    rows from before it was kept). `token` is the beginning of the digest of the token that was sent.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -103,18 +108,25 @@ class Prediction(models.Model):
     bundle = models.CharField(max_length=64)
     route = models.CharField(max_length=10)
     entity_id = models.CharField(max_length=200, blank=True)
-    inputs = models.JSONField()
+    inputs = models.JSONField(null=True)
+    input_hash = models.CharField(max_length=64, blank=True)
     label = models.CharField(max_length=200)
     probability = models.FloatField()
     threshold = models.FloatField(null=True)
     latency_us = models.PositiveIntegerField()
     caller = models.CharField(max_length=150, blank=True)
     shadow_of = models.ForeignKey("self", on_delete=models.DO_NOTHING, null=True, db_constraint=False, db_index=False)
+    token = models.CharField(max_length=TOKEN_LENGTH, blank=True)
 
     class Meta:
         indexes: ClassVar = [
             models.Index(name="prediction_by_model", fields=["model", "-created_at"]),
             models.Index(name="shadow_by_original", fields=["shadow_of"], condition=Q(shadow_of__isnull=False)),
+            models.Index(name="prediction_by_entity", fields=["entity_id"], condition=Q(entity_id__gt="")),
+            # What retention has still to erase: without it, each sweep would read all that it erased before.
+            models.Index(
+                name="prediction_with_inputs", fields=["model", "created_at"], condition=Q(inputs__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -174,6 +186,32 @@ class ModelLimit(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model}: {self.requests_per_minute} a minute"
+
+
+class Feedback(models.Model):
+    """The true label of one prediction, as somebody told it. The last one told holds; `earlier` has those before it.
+
+    There is no foreign key: feedback may come before its prediction has left the spool. Until that was seen to arrive,
+    `model` is empty and the label unchecked.
+    """
+
+    prediction_id = models.UUIDField(primary_key=True)
+    model = models.CharField(max_length=63, blank=True)
+    label = models.CharField(max_length=200)
+    caller = models.CharField(max_length=150, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField()
+    earlier = models.JSONField(default=list)
+
+    class Meta:
+        verbose_name_plural = "feedback"
+        default_permissions = ("view",)
+        indexes: ClassVar = [
+            models.Index(name="feedback_to_settle", fields=["created_at"], condition=Q(model="")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.prediction_id}: {self.label}"
 
 
 class Observation(models.Model):

@@ -11,6 +11,7 @@ from predictions.models import BundleFault, Observation
 BUNDLE_NOT_LOADED = "bundle_not_loaded"
 LOG_QUARANTINED = "log_quarantined"
 _FORGOTTEN_AFTER = timedelta(days=1)  # of processes that died
+FEEDBACK_REFUSED = "feedback_refused"
 
 
 def record_observation(*, kind: str, subject: str, message: str, model: str = "") -> None:

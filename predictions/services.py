@@ -12,9 +12,11 @@ import uuid_utils
 
 from ml_pipeline.bundle.model_bundle import Answer
 from ml_pipeline.errors import CodesoftError, UnknownModel
-from ml_pipeline.inputs import Row, format_moment
+from ml_pipeline.inputs import Row, format_moment, jsonable
 from predictions import metrics
 from predictions.errors import NotANumber, SpoolFull
+from predictions.models import TOKEN_LENGTH
+from predictions.prediction_log.input_hash import input_hash
 from predictions.route_names import NAMED
 from predictions.serving import current, serving_process
 from predictions.serving.routing import LiveModel, Routed, in_order, routes, validated
@@ -47,12 +49,14 @@ def predict(
     entity_ids: Sequence[str | None] | None = None,
     caller: str = "",
     version: int | None = None,
+    token: str = "",
 ) -> Predicted:
     """Answer every row, or none: UnknownModel, NoLiveVersion, InvalidInputs, SpoolFull or NotReady say why.
 
     `rows` are unchecked mappings of input names to values, `entity_ids` (as many as rows) say whom each is about. When
     this returns with ids, every answer is in the log, whatever happens to this process. `version` is the one that the
-    caller chose, in the place of the routing; the door asks whether they may. UnknownVersion, VersionNotServed.
+    caller chose, in the place of the routing; the door asks whether they may. UnknownVersion, VersionNotServed. Of
+    `token`, a digest, the log keeps the beginning.
     """
     try:
         started = time.perf_counter()
@@ -64,7 +68,7 @@ def predict(
         scored = [part.version.bundle.predict(own) for part, own in zip(parts, checked, strict=True)]
         latency = time.perf_counter() - started
         lines = [
-            _lines(_shared_columns(model, part, caller, latency), part.places, ids, entities, own, answers)
+            _lines(_shared_columns(model, part, caller, token, latency), part, ids, entities, own, answers)
             for part, own, answers in zip(parts, checked, scored, strict=True)
         ]
         logged = _log(parts, b"".join(lines))
@@ -96,7 +100,7 @@ def _named(live: LiveModel, number: int, rows: int) -> Routed:
     return Routed(NAMED, serving_process().version_named(live, number), range(rows))
 
 
-def _shared_columns(model: str, part: Routed, caller: str, latency: float) -> dict[str, Any]:
+def _shared_columns(model: str, part: Routed, caller: str, token: str, latency: float) -> dict[str, Any]:
     return {
         "created_at": datetime.now(UTC).isoformat(),
         "model": model,
@@ -105,12 +109,13 @@ def _shared_columns(model: str, part: Routed, caller: str, latency: float) -> di
         "route": part.route,
         "latency_us": round(latency * 1e6),
         "caller": caller,
+        "token": token[:TOKEN_LENGTH],
     }
 
 
 def _lines(
     shared: dict[str, Any],
-    places: Sequence[int],
+    part: Routed,
     ids: Sequence[str],
     entities: Sequence[str | None],
     rows: Sequence[Row],
@@ -118,21 +123,25 @@ def _lines(
 ) -> bytes:
     """One line a row of one part, whose places tell id and entity. NotANumber refuses the request.
 
-    The lines of all parts are appended in one piece: the request is in the log as a whole or not at all.
+    The lines of all parts are appended in one piece: the request is in the log as a whole or not at all. Of kept inputs
+    the hash is taken when they are shipped, aside from the answer.
     """
     lines = []
-    for place, row, answer in zip(places, rows, answers, strict=True):
+    keeps_inputs = part.version.bundle.serving.inputs == "keep"
+    for place, row, answer in zip(part.places, rows, answers, strict=True):
         if not 0.0 <= answer.probability <= 1.0:  # NaN is not, either
             raise NotANumber(f"Version {shared['version']} of {shared['model']} gave no probability.")
         record = {
             **shared,
             "id": ids[place],
             "entity_id": entities[place] or "",
-            "inputs": row,
+            "inputs": row if keeps_inputs else None,
             "label": answer.label,
             "probability": answer.probability,
             "threshold": answer.threshold,
         }
+        if not keeps_inputs:
+            record["input_hash"] = input_hash(jsonable(row))
         lines.append(orjson.dumps(record, default=format_moment, option=_LINE))
     return b"".join(lines)
 

@@ -129,3 +129,9 @@ class NotificationUndelivered(CodesoftError):
 
     code = "notification_undelivered"
     retryable = True
+
+
+class AnswerDiffers(WrongState):
+    """A bundle does not answer any more what it answered once."""
+
+    code = "answer_differs"

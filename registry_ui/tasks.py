@@ -7,7 +7,18 @@ from celery import shared_task
 
 from ml_pipeline.errors import TrackingUnavailable
 from predictions.idempotency.answers import forget_old_answers
-from registry_ui.services import background, delivery, execution, mirroring, runs, shadowing, syncing
+from registry_ui.services import (
+    background,
+    delivery,
+    execution,
+    feedback,
+    mirroring,
+    retention,
+    runs,
+    shadowing,
+    syncing,
+)
+from registry_ui.services.access import Actor
 from registry_ui.services.background_kinds import KINDS
 
 
@@ -41,6 +52,16 @@ def mirror_outbox() -> None:
 @shared_task(soft_time_limit=120)
 def deliver_notifications() -> None:
     delivery.notifications_deliver()
+
+
+@shared_task
+def settle_feedback() -> None:
+    feedback.feedback_settle()
+
+
+@shared_task
+def erase_inputs() -> None:
+    retention.inputs_erase(actor=Actor.system("retention"))
 
 
 @shared_task

@@ -345,6 +345,11 @@ class Promotion(Declared):
 
 
 class Serving(Declared):
-    """How predictions are remembered. `required`: no answer without a durable log row. `best_effort`: answer anyway."""
+    """How predictions are remembered. `required`: no answer without a durable log row. `best_effort`: answer anyway.
+
+    `inputs: hash` logs what was asked as a SHA-256 alone; kept inputs are erased after `retention_days`.
+    """
 
     log: Literal["required", "best_effort"] = "required"
+    inputs: Literal["keep", "hash"] = "keep"
+    retention_days: int = Field(default=90, ge=1, le=3_650)

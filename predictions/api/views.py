@@ -67,6 +67,7 @@ class PredictionsView(ApiView):
             entity_ids=asked.entity_ids,
             caller=request.user.get_username(),
             version=version,
+            token=str(request.auth or ""),
         )
         return HttpResponse(orjson.dumps(present_predictions(predicted)), content_type=JSON)
 

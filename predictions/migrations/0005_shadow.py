@@ -19,7 +19,7 @@ def name_former_champions(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('predictions', '0003_tokens_and_limits'),
+        ('predictions', '0004_receipts_and_feedback'),
     ]
 
     operations = [

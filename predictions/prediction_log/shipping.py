@@ -15,6 +15,7 @@ from django.db import DataError, IntegrityError, connection, models, transaction
 
 from predictions.models import Prediction
 from predictions.observations import LOG_QUARANTINED, record_observation
+from predictions.prediction_log.input_hash import input_hash
 from predictions.prediction_log.segment import Segment
 from predictions.prediction_log.spool import Spool
 
@@ -98,8 +99,11 @@ def _values(line: bytes) -> list[Any]:
     """The columns of one line, in the table's order, as the database's driver takes them.
 
     Django's own conversion of each field costs more than the insertion: shipping is part of what a prediction costs.
+    Lines with kept inputs, and those from before a column existed, have no `input_hash`.
     """
-    record = orjson.loads(line)
+    record = {"token": "", **orjson.loads(line)}
+    if "input_hash" not in record:
+        record["input_hash"] = input_hash(record["inputs"])
     return [convert(record[name]) for name, convert in _conversions(connection.vendor)]
 
 
@@ -117,8 +121,9 @@ def _as_it_is(value: Any) -> Any:
     return value
 
 
-def _json_text(value: Any) -> str:
-    return orjson.dumps(value).decode()
+def _json_text(value: Any) -> str | None:
+    """No inputs are NULL, not the JSON null."""
+    return None if value is None else orjson.dumps(value).decode()
 
 
 def _sqlite_uuid(text: str) -> str:

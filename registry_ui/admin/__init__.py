@@ -2,7 +2,20 @@
 
 from django.contrib import admin
 
-from registry_ui.admin import audit, deployments, history, mirror, notifications, outbox, runs, tokens, users, versions
+from registry_ui.admin import (
+    audit,
+    deployments,
+    history,
+    mirror,
+    notifications,
+    observations,
+    outbox,
+    predictions,
+    runs,
+    tokens,
+    users,
+    versions,
+)
 
 admin.site.index_title = "Overview"
 admin.site.index_template = "registry_ui/home.html"
@@ -13,7 +26,9 @@ __all__ = [
     "history",
     "mirror",
     "notifications",
+    "observations",
     "outbox",
+    "predictions",
     "runs",
     "tokens",
     "users",

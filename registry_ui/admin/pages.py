@@ -14,8 +14,9 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 from unfold.decorators import display
 
-from ml_pipeline.errors import CodesoftError
+from ml_pipeline.errors import CodesoftError, InvalidBundle
 from predictions.admin import ReadOnlyAdmin
+from predictions.errors import InputHashDiffers, InputsNotKept, VerifierBusy
 from registry_ui.errors import (
     Frozen,
     IncompatibleInputs,
@@ -32,7 +33,18 @@ from registry_ui.services.access import VIEW, Actor
 from registry_ui.services.decisions import REASON_LENGTH
 from registry_ui.services.preconditions import Confirmed
 
-_CONFLICTS = (Frozen, IncompatibleInputs, RunActive, StaleGeneration, Troubled, WrongState)
+_CONFLICTS = (
+    Frozen,
+    IncompatibleInputs,
+    InputHashDiffers,
+    InputsNotKept,
+    InvalidBundle,
+    RunActive,
+    StaleGeneration,
+    Troubled,
+    VerifierBusy,
+    WrongState,
+)
 _INVALID = (InvalidShare, InvalidToken, ReasonRequired)
 
 Action = Callable[[HttpRequest, Any, Mapping[str, Any]], str]
@@ -73,10 +85,14 @@ class PerModelAdmin(ReadOnlyAdmin):
     """Rows with a column `model`. Who may not look at all of them sees those of the models that they may look at."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        rows: QuerySet[Any] = super().get_queryset(request)
+        rows: QuerySet[Any] = super().get_queryset(request).filter(**self.rows_visible(request))
+        return rows
+
+    def rows_visible(self, request: HttpRequest) -> dict[str, Any]:
+        """What to filter by, so that only rows are left that the person may look at."""
         if super().has_view_permission(request):
-            return rows
-        return rows.filter(model__in=granted_on_models(cast(User, request.user)))
+            return {}
+        return {"model__in": list(granted_on_models(cast(User, request.user)))}
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         if super().has_view_permission(request, obj):

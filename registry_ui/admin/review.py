@@ -12,12 +12,11 @@ from registry_ui.admin.review_charts import curve_charts, threshold_charts
 from registry_ui.admin.review_metrics import metric_row
 from registry_ui.admin.review_summary import headline, tiles
 from registry_ui.models import BackgroundTask, ModelVersion
-from registry_ui.selectors import tasks_newest
+from registry_ui.selectors import may_see_predictions, tasks_newest
 from registry_ui.services.access import APPROVE, REQUEST, Actor
 from registry_ui.services.evidence import Evidence, evidence_beside
 from registry_ui.services.model_card import metric_name, model_card
 
-SEE_INPUTS = "predictions.view_prediction"
 _CASES_AT_ONCE = 5
 _TASKS = 6
 _SUCCEEDED = BackgroundTask.State.SUCCEEDED
@@ -43,7 +42,7 @@ def context(
     actor = Actor.person(request.user)
     may_request = actor.may(REQUEST, version.model)
     return {
-        **panels(evidence, may_see_inputs=request.user.has_perm(SEE_INPUTS)),
+        **panels(evidence, may_see_inputs=may_see_predictions(request.user, version.model)),
         "replay": replay if replay and (replay.is_active or replay.error) else None,
         "proposals": proposals,
         "is_busy": any(task.is_active for task in tasks),

@@ -10,9 +10,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from registry_ui.admin.pages import Action
-from registry_ui.admin.review import SEE_INPUTS, panels
+from registry_ui.admin.review import panels
 from registry_ui.errors import EvidenceBroken
 from registry_ui.models import Decision, ModelVersion
+from registry_ui.selectors import may_see_predictions
 from registry_ui.services.access import Actor
 from registry_ui.services.decisions import REASON_LENGTH
 from registry_ui.services.evidence import evidence_collect, evidence_frozen
@@ -45,7 +46,7 @@ def evidence_page(request: HttpRequest, version: ModelVersion, decision: int) ->
         "decision": taken,
         "digest": digest,
         "file": evidence_path(digest, FROZEN),
-        "may_see_inputs": request.user.has_perm(SEE_INPUTS),
+        "may_see_inputs": may_see_predictions(request.user, version.model),
     }
     try:
         context |= panels(evidence_frozen(digest), may_see_inputs=context["may_see_inputs"])
@@ -56,7 +57,7 @@ def evidence_page(request: HttpRequest, version: ModelVersion, decision: int) ->
 
 def evidence_file(request: HttpRequest, version: ModelVersion, decision: int) -> HttpResponse:
     """The frozen bytes themselves. They hold inputs of flipped cases, so that they need the permission to see those."""
-    if not request.user.has_perm(SEE_INPUTS):
+    if not may_see_predictions(request.user, version.model):
         raise PermissionDenied
     digest = _decision(version, decision).evidence.get("frozen_sha256", "")
     return _download(evidence_fetch(digest, suffix=FROZEN), f"evidence-{digest}.json", "application/json")

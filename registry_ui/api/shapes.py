@@ -12,10 +12,26 @@ from registry_ui.models import Decision, ModelVersion, PipelineRun
 from registry_ui.selectors import Served
 
 
-class DecisionRequest(BaseModel):
-    """`expected_generation` is the one that the caller saw: a decision on an older sight is refused with 409."""
+class StrictRequest(BaseModel):
+    """The base of bodies that come in."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
+
+    @classmethod
+    def parse(cls, body: Any) -> Self:
+        """InvalidRequest names each wrong key."""
+        try:
+            return cls.model_validate(body)
+        except ValidationError as error:
+            fields = {
+                printable(".".join(map(str, item["loc"]))): item["msg"] for item in error.errors(include_url=False)
+            }
+            what = cls.__name__.removesuffix("Request").lower()
+            raise InvalidRequest(f"The body is not a request for {what}.", details={"fields": fields}) from error
+
+
+class DecisionRequest(StrictRequest):
+    """`expected_generation` is the one that the caller saw: a decision on an older sight is refused with 409."""
 
     action: Literal[
         "approve",
@@ -54,17 +70,6 @@ class DecisionRequest(BaseModel):
         if (self.share is not None) != (self.action == "set_canary"):
             raise ValueError("`share` is needed for `set_canary`, and for nothing else")
         return self
-
-    @classmethod
-    def parse(cls, body: Any) -> Self:
-        """InvalidRequest names each wrong key."""
-        try:
-            return cls.model_validate(body)
-        except ValidationError as error:
-            fields = {
-                printable(".".join(map(str, item["loc"]))): item["msg"] for item in error.errors(include_url=False)
-            }
-            raise InvalidRequest("The body is not a decision.", details={"fields": fields}) from error
 
 
 class DecisionShape(BaseModel):

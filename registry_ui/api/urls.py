@@ -3,12 +3,17 @@
 from django.urls import re_path
 
 from registry_ui.api.hooks import MlflowHookView
+from registry_ui.api.receipts import FeedbackView, ReceiptView, VerifyView
 from registry_ui.api.views import CancellationView, DecisionsView, RunsView, RunView, ServedView, VersionsView
 
 _MODEL = r"^models/(?P<model>[^/]+)"
+_PREDICTION = r"^predictions/(?P<prediction>[^/]+)"
 
 urlpatterns = [
     re_path(r"^hooks/mlflow/?$", MlflowHookView.as_view(), name="api-mlflow-hook"),
+    re_path(_PREDICTION + r"/?$", ReceiptView.as_view(), name="api-receipt"),
+    re_path(_PREDICTION + r"/verify/?$", VerifyView.as_view(), name="api-verify"),
+    re_path(_PREDICTION + r"/feedback/?$", FeedbackView.as_view(), name="api-feedback"),
     re_path(_MODEL + r"/versions/?$", VersionsView.as_view(), name="api-versions"),
     re_path(_MODEL + r"/versions/(?P<number>[0-9]{1,9})/decisions/?$", DecisionsView.as_view(), name="api-decisions"),
     re_path(_MODEL + r"/served/?$", ServedView.as_view(), name="api-served"),

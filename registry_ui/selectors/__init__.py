@@ -29,9 +29,11 @@ from registry_ui.selectors.permissions import (
     granted_on_models,
     holders,
     may_on_model,
+    may_see_predictions,
     models_visible,
     permissions_held,
 )
+from registry_ui.selectors.receipts import Receipt, prediction_of, receipt_of
 from registry_ui.selectors.shadows import shadow_comparison_now, shadow_comparisons
 from registry_ui.selectors.tokens import TokenDescribed, token_described, token_find, token_rows, tokens_of
 from registry_ui.selectors.versions import (
@@ -70,6 +72,7 @@ __all__ = [
     "MirrorOverview",
     "ModelOverview",
     "NotLoaded",
+    "Receipt",
     "Served",
     "ServiceHistory",
     "TokenDescribed",
@@ -92,6 +95,7 @@ __all__ = [
     "last_sync",
     "limit_of",
     "may_on_model",
+    "may_see_predictions",
     "mirror_overviews",
     "models_overview",
     "models_visible",
@@ -99,7 +103,9 @@ __all__ = [
     "outbox_pending",
     "permissions_held",
     "policy_holder",
+    "prediction_of",
     "previous_champion",
+    "receipt_of",
     "run_counts",
     "run_get",
     "served_at",

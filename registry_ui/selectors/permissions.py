@@ -14,6 +14,7 @@ from guardian.models import GroupObjectPermission, UserObjectPermission
 from predictions.models import Deployment
 
 MODEL_PERMISSIONS = tuple(f"{verb}_deployment" for verb in ("view", "request", "approve", "rollback", "administer"))
+SEE_PREDICTIONS = "predictions.view_prediction"
 _VIEW = "predictions.view_deployment"
 _GRANTED = "_granted_on_models"
 
@@ -27,6 +28,11 @@ def may_on_model(user: User, permission: str, model: str | None) -> bool:
         return True
     held = granted_on_models(user).get(model or "", frozenset())
     return bool(held) if permission == _VIEW else permission.partition(".")[2] in held
+
+
+def may_see_predictions(user: User | AnonymousUser, model: str) -> bool:
+    """May the user see what was asked of a model and answered? For every model, or by any permission on this one."""
+    return user.has_perm(SEE_PREDICTIONS) or model in granted_on_models(user)
 
 
 def models_visible(user: User | AnonymousUser) -> QuerySet[Deployment]:

@@ -12,6 +12,7 @@ from predictions.models import Deployment
 from registry_ui.models import BackgroundTask, ModelVersion
 from registry_ui.selectors import champion_at, flips_done
 from registry_ui.services.differences import data_changes, spec_changes
+from registry_ui.services.evidence_inputs import inputs_joined, inputs_keep, inputs_parted
 from registry_ui.services.evidence_store import FROZEN, evidence_fetch, evidence_keep
 
 FORMAT = 1
@@ -77,14 +78,18 @@ def evidence_freeze(version: ModelVersion, *, generation: int) -> str:
     It is written inside the decision's transaction: a decision without its evidence cannot be, and a file that no
     decision names does no harm.
     """
-    evidence = evidence_collect(version, generation=generation)
-    return evidence_keep(canonical_json(evidence), suffix=FROZEN)
+    sealed, opened = inputs_parted(evidence_collect(version, generation=generation))
+    digest = evidence_keep(canonical_json(sealed), suffix=FROZEN)
+    inputs_keep(digest, opened)
+    return digest
 
 
 def evidence_frozen(digest: str) -> Evidence:
-    """What was frozen under that hash, proven; EvidenceBroken names the file that is missing or was changed."""
-    evidence: Evidence = json.loads(evidence_fetch(digest, suffix=FROZEN))
-    return evidence
+    """What was frozen under that hash, proven; EvidenceBroken names the file that is missing or was changed.
+
+    Inputs that were erased since are missing in it.
+    """
+    return inputs_joined(json.loads(evidence_fetch(digest, suffix=FROZEN)), digest)
 
 
 def metrics_beside(report: Evidence, recommendation: Evidence, measured: Evidence) -> list[dict[str, Any]]:

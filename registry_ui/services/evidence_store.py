@@ -28,9 +28,9 @@ def evidence_fetch(digest: str, *, suffix: str) -> bytes:
         with storages["bundles"].open(path) as stream:
             content: bytes = stream.read()
     except FileNotFoundError as error:
-        raise _broken(path, "is missing") from error
+        raise evidence_broken(path, "is missing") from error
     if sha256_hex(content) != digest:
-        raise _broken(path, "was changed: its content does not have the hash that names it")
+        raise evidence_broken(path, "was changed: its content does not have the hash that names it")
     return content
 
 
@@ -38,7 +38,8 @@ def evidence_path(digest: str, suffix: str) -> str:
     return f"evidence/{digest}{suffix}"
 
 
-def _broken(path: str, what: str) -> EvidenceBroken:
+def evidence_broken(path: str, what: str) -> EvidenceBroken:
+    """The error that names a file of the store."""
     return EvidenceBroken(
         f"{path} in the bundle store {what}.",
         advice="Restore it from a backup of the store: somebody changed it from outside.",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
+
+from django.db.models import QuerySet
 
 from ml_pipeline.canonical import sha256_hex
 from predictions.bundle_store import read_bundle
@@ -32,7 +34,10 @@ _DRAWS = 1_000
 
 @dataclass(frozen=True)
 class Asked:
-    """The rows to replay, as callers would send them. `truths` are known for held-out rows alone."""
+    """The rows to replay, as callers would send them. `truths` are known for held-out rows alone.
+
+    `not_kept` logged calls of the same time are left out: the log has only the hash of what they asked.
+    """
 
     source: str
     ids: list[str]
@@ -40,6 +45,7 @@ class Asked:
     truths: list[str] | None
     since: str | None = None
     until: str | None = None
+    not_kept: int = 0
 
     def put_to(self, bundle: ModelBundle) -> list[dict[str, Any]]:
         """The rows as that bundle is asked: of a document the fields that it reads, of a call what was sent."""
@@ -101,6 +107,7 @@ def flips_compute(task: BackgroundTask, progress: Progress) -> dict[str, Any]:
         "since": asked.since,
         "until": asked.until,
         "asked": len(asked.rows),
+        "not_kept": asked.not_kept,
         "compared": len(found.pairs),
         "refused": {"candidate": _refused(found.candidate), "champion": _refused(found.champion)},
         "candidate": {"version": version.number, "bundle_hash": version.bundle_hash},
@@ -119,23 +126,31 @@ def _bundle(version: ModelVersion) -> ModelBundle:
 
 def _asked(version: ModelVersion, bundle: ModelBundle, limit: int) -> Asked:
     """The last logged predictions of the model, whichever version answered them; held-out rows where there are none."""
-    asked = Prediction.objects.filter(model=version.model, route__in=TRAFFIC)
-    logged = list(asked.order_by("-created_at")[:limit])
+    calls = Prediction.objects.filter(model=version.model, route__in=TRAFFIC)
+    logged = list(calls.filter(inputs__isnull=False).order_by("-created_at")[:limit])
     if logged:
         return Asked(
             "predictions",
             [str(one.pk) for one in logged],
-            [inputs_sent(one.inputs) for one in logged],
+            [inputs_sent(one.inputs or {}) for one in logged],
             None,
             since=logged[-1].created_at.isoformat(),
             until=logged[0].created_at.isoformat(),
+            not_kept=_not_kept(calls.filter(created_at__gte=logged[-1].created_at), limit),
         )
+    not_kept = _not_kept(calls, limit)
     if not version.rows_hash:
+        why = "The log keeps no inputs of" if not_kept else "No prediction is logged yet of"
         raise WrongState(
-            f"No prediction of {version.model} is logged yet, and the held-out rows of {version} are not kept.",
-            advice="Ask again when callers have used the model.",
+            f"{why} {version.model}, and the held-out rows of {version} are not kept.",
+            advice="" if not_kept else "Ask again when callers have used the model.",
         )
-    return _held_out(version, bundle, limit)
+    return replace(_held_out(version, bundle, limit), not_kept=not_kept)
+
+
+def _not_kept(calls: QuerySet[Prediction], limit: int) -> int:
+    """How many of these calls have no inputs, counted up to `limit`."""
+    return calls.filter(inputs__isnull=True)[:limit].count()
 
 
 def _held_out(version: ModelVersion, bundle: ModelBundle, limit: int) -> Asked:

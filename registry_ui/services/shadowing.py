@@ -146,10 +146,10 @@ def _answered(asked: Sequence[Prediction], bundle: ModelBundle, comparison: Shad
     """Those without inputs are skipped: by its spec a model may not keep them, or not for long."""
     from ml_pipeline.replay import Refusals, answers_of  # noqa: PLC0415
 
-    kept = [one for one in asked if one.inputs]
+    kept = [one for one in asked if one.inputs is not None]
     batch = _Batch(skipped=len(asked) - len(kept))
     started = perf_counter()
-    answers = answers_of(bundle, [inputs_sent(one.inputs) for one in kept], Refusals())
+    answers = answers_of(bundle, [inputs_sent(one.inputs or {}) for one in kept], Refusals())
     latency = round((perf_counter() - started) * 1e6 / max(1, len(kept)))
     for original, answer in zip(kept, answers, strict=True):
         if answer is None:
@@ -178,7 +178,7 @@ def _row(original: Prediction, answer: Answer, comparison: ShadowComparison, lat
         bundle=comparison.shadow_bundle,
         route=SHADOW,
         entity_id=original.entity_id,
-        inputs={},
+        input_hash=original.input_hash,
         label=answer.label,
         probability=answer.probability,
         threshold=answer.threshold,

@@ -11,6 +11,7 @@ import pytest
 import uuid_utils
 from django.db import OperationalError, connection
 
+from ml_pipeline.canonical import sha256_hex
 from predictions.errors import SpoolFull
 from predictions.models import Observation, Prediction
 from predictions.prediction_log.segment import Segment
@@ -36,6 +37,11 @@ def line(**changes: Any) -> bytes:
     return json.dumps({**record, **changes}).encode() + b"\n"
 
 
+def without(entry: bytes, *names: str) -> bytes:
+    record = {name: value for name, value in json.loads(entry).items() if name not in names}
+    return json.dumps(record).encode() + b"\n"
+
+
 def files(spool: Spool) -> list[Path]:
     return list(spool.folder.glob("*.jsonl"))
 
@@ -49,6 +55,18 @@ def test_lines_arrive_as_they_were_and_the_segment_is_gone(spool: Spool) -> None
     assert row.created_at.isoformat() == "2026-03-03T14:00:00+00:00"
     assert files(spool) == []
     assert ship_spool(spool=spool) == 0
+
+
+def test_of_kept_inputs_the_hash_is_taken_at_shipping_and_lines_from_before_it_arrive_too(spool: Spool) -> None:
+    hashed = line(inputs=None, input_hash="c" * 64, token="dd")
+    spool.append(hashed + without(line(), "token", "input_hash"))
+    ship_spool(spool=spool)
+
+    [alone, kept] = Prediction.objects.order_by("id")
+    assert (alone.inputs, alone.input_hash, alone.token) == (None, "c" * 64, "dd")
+    assert Prediction.objects.filter(inputs__isnull=True).get() == alone, "no inputs are NULL, not the JSON null"
+    assert (kept.inputs, kept.token) == ({"body": "hé \u2028"}, "")
+    assert kept.input_hash == sha256_hex('{"body":"hé \u2028"}'.encode())
 
 
 def test_shipping_the_same_lines_again_changes_nothing(spool: Spool) -> None:

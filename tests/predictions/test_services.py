@@ -5,7 +5,9 @@ import math
 import pytest
 
 from ml_pipeline.bundle.model_bundle import Answer, ModelBundle
+from ml_pipeline.canonical import canonical_json, sha256_hex
 from ml_pipeline.errors import InvalidInputs, UnknownModel
+from ml_pipeline.spec import Serving
 from predictions import services
 from predictions.bundle_store import store_bundle
 from predictions.errors import NoLiveVersion, NotANumber, SpoolFull, UnknownVersion, VersionNotServed
@@ -35,6 +37,22 @@ def test_answers_are_in_the_order_of_the_rows_and_in_the_log(live: ServingProces
         assert (row.inputs, row.label, row.version, row.entity_id, row.caller, row.route) == (
             sample["inputs"], sample["label"], 1, "a", "ann", "champion"
         )  # fmt: skip
+
+
+def test_a_model_that_keeps_hashes_logs_what_proves_the_inputs_and_none_of_them(live: ServingProcess) -> None:
+    deploy("sentiment", build_bundle("sentiment", inputs="hash"), version=2)
+    synchronise(live)
+    services.predict(model="sentiment", rows=[{"text": "fine"}], token="ab" * 64)
+    assert not any(b"fine" in file.read_bytes() for file in live.spool.folder.glob("*.jsonl"))
+    live.ship()
+
+    row = Prediction.objects.get()
+    assert (row.inputs, row.input_hash) == (None, sha256_hex(canonical_json({"text": "fine"})))
+    assert row.token == "ab" * 8
+
+
+def test_a_bundle_from_before_retention_was_declared_keeps_inputs_for_ninety_days() -> None:
+    assert (Serving(log="required").inputs, Serving(log="required").retention_days) == ("keep", 90)
 
 
 def test_one_bad_row_refuses_the_request_and_names_every_bad_row(live: ServingProcess) -> None:

@@ -66,11 +66,13 @@ PAGES = {
     "registry_ui_modelversion_evidence": LOOKING,
     "registry_ui_modelversion_evidence_file": LOOKING,
     "predictions_deployment_compare": LOOKING,
+    "predictions_prediction_export": LOOKING,
     "predictions_generation_served": LOOKING,
 }
 # What a POST does, and who may do it.
 ACTIONS = {
     "logout": set(),  # changes a session, none of the tables
+    "predictions_prediction_verify": set(),  # asks a bundle again, and writes nothing
     "registry_ui_modelversion_approve": DECIDING,
     "registry_ui_modelversion_reject": DECIDING,
     "registry_ui_modelversion_roll_back": DECIDING,

@@ -115,4 +115,4 @@ def test_neither_calls_nor_kept_rows_is_a_failure_that_says_so(import_one: Impor
     task = computed(version)
 
     assert task.state == "failed"
-    assert "No prediction of fruit is logged yet" in task.error
+    assert "No prediction is logged yet of fruit" in task.error

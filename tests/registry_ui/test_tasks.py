@@ -24,6 +24,9 @@ def test_what_is_sent_and_scheduled_is_a_task_of_ours() -> None:
         tasks.replay_to_shadows,
         tasks.requeue_expired_leases,
         tasks.sync_registry,
+        tasks.forget_kept_answers,
+        tasks.settle_feedback,
+        tasks.erase_inputs,
     )
     registered = {task.name for task in periodic}
 

@@ -9,7 +9,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from predictions.errors import InvalidRequest
-from registry_ui.audit_export import FORMS, export_lines
+from registry_ui.audit_export import export_lines
+from registry_ui.exports import FORMS
 from registry_ui.models import AuditEntry
 from registry_ui.moments import moment_parse
 
