@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from ml_pipeline.errors import InvalidInputs
 from ml_pipeline.spec.inputs import (
+    LARGEST_NUMBER,
     BooleanInput,
     CategoryInput,
     DatetimeInput,
@@ -159,7 +160,9 @@ def _number(field: NumberInput) -> Check:
             number = math.inf
         if not math.isfinite(number):
             raise Refused("not_finite", "A finite number is needed.")
-        return _within(number, minimum, maximum)
+        if abs(_within(number, minimum, maximum)) > LARGEST_NUMBER:
+            raise Refused("out_of_range", f"A number within ±{LARGEST_NUMBER:g} is needed.")
+        return number
 
     return check
 

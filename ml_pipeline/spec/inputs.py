@@ -11,6 +11,8 @@ from pydantic import Field, field_validator, model_validator
 
 from ml_pipeline.spec.base import Declared
 
+LARGEST_NUMBER = 1e100
+
 
 class _Input(Declared):
     """What every input has. A missing value is allowed if the input is `optional` or has a `default`."""
@@ -43,7 +45,7 @@ class TextInput(_Input):
 
 
 class NumberInput(_Input):
-    """A finite double."""
+    """A finite double within ±1e100. Nothing measures more, and in a model the products of larger ones overflow."""
 
     type: Literal["number"]
     minimum: float | None = None

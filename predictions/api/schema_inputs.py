@@ -12,6 +12,7 @@ from ml_pipeline.spec import (
     NumberInput,
     TextInput,
 )
+from ml_pipeline.spec.inputs import LARGEST_NUMBER
 
 _NO_NUL = "^[^\\u0000]*$"
 _SOME_WORD = "^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$"
@@ -52,8 +53,17 @@ def _category(field: CategoryInput) -> Schema:
     return {"type": "string", "maxLength": field.max_length, "pattern": _NO_NUL}
 
 
-def _bounded(kind: str) -> Callable[[Any], Schema]:
-    return lambda field: {"type": kind, "minimum": field.minimum, "maximum": field.maximum}
+def _number(field: NumberInput) -> Schema:
+    low, high = field.minimum, field.maximum
+    return {
+        "type": "number",
+        "minimum": -LARGEST_NUMBER if low is None else low,
+        "maximum": LARGEST_NUMBER if high is None else high,
+    }
+
+
+def _integer(field: IntegerInput) -> Schema:
+    return {"type": "integer", "minimum": field.minimum, "maximum": field.maximum}
 
 
 def _moment(field: DatetimeInput) -> Schema:
@@ -63,8 +73,8 @@ def _moment(field: DatetimeInput) -> Schema:
 _SCHEMAS: dict[type, Callable[[Any], Schema]] = {
     TextInput: _text,
     CategoryInput: _category,
-    NumberInput: _bounded("number"),
-    IntegerInput: _bounded("integer"),
+    NumberInput: _number,
+    IntegerInput: _integer,
     BooleanInput: lambda _: {"type": "boolean"},
     DatetimeInput: _moment,
 }

@@ -32,7 +32,7 @@ def test_every_error_that_a_request_can_meet_stands_in_the_table() -> None:
 def test_codes_are_unique_and_a_retryable_error_is_a_503_or_says_that_it_is_on_its_way() -> None:
     classes = [cls for cls in STATUS if cls is not CodesoftError]
     assert len({cls.code for cls in classes}) == len(classes)
-    assert {STATUS[cls] for cls in classes if cls.retryable} <= {503, 409, 202}
+    assert {STATUS[cls] for cls in classes if cls.retryable} <= {503, 429, 409, 202}
 
 
 def test_a_subclass_has_its_nearest_base_s_status() -> None:

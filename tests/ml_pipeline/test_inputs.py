@@ -33,3 +33,9 @@ def test_nothing_else_may_stand_between_date_and_time(between: str) -> None:
 def test_a_value_beyond_a_bound_is_told_apart_from_it(value: float, message: str) -> None:
     with pytest.raises(Refused, match=f"^{message}$"):
         validate_value(NumberInput(type="number", minimum=0, maximum=1234567), value)
+
+
+def test_a_number_that_would_overflow_in_a_model_is_refused_without_a_declared_bound() -> None:
+    assert validate_value(NumberInput(type="number"), 1e100) == 1e100
+    with pytest.raises(Refused, match="within ±1e"):
+        validate_value(NumberInput(type="number"), -1.1e100)

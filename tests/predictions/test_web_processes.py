@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from predictions.snapshot import FORMAT
 from tests.predictions.webserver import WebServer, wait_for
 
 _PREPARE = """
@@ -210,7 +211,7 @@ def test_a_start_says_what_it_serves_and_what_it_cannot_load(server: WebServer, 
 
     wait_for(observations, 5)
     assert observations() == [("lost", "bundle_not_loaded")]
-    assert json.loads((tmp_path / "serving" / "snapshot.json").read_text())["format"] == 1
+    assert json.loads((tmp_path / "serving" / "snapshot.json").read_text())["format"] == FORMAT
     assert (tmp_path / "serving" / "snapshot.json").stat().st_mode & 0o777 == 0o600
 
 

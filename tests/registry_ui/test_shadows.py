@@ -58,7 +58,7 @@ def logged(weights: Sequence[float | str | None], *, at: datetime | None = None,
             bundle="",
             route="champion",
             entity_id="tree 7",
-            inputs={} if weight is None else {"weight": weight},
+            inputs=None if weight is None else {"weight": weight},
             label="yes",
             probability=0.75,
             threshold=0.5,
@@ -161,7 +161,7 @@ def test_fresh_predictions_of_the_champion_are_asked_again_and_counted(shadowed:
     for row in rows:
         assert row.pk == shadow_id(row.shadow_of_id, shadowed.bundle_hash)
         assert (row.version, row.bundle, row.label) == (2, shadowed.bundle_hash, "no")
-        assert (row.inputs, row.entity_id, row.caller) == ({}, "tree 7", "")
+        assert (row.inputs, row.entity_id, row.caller) == (None, "tree 7", "")
     assert found.mean_difference == pytest.approx(sum(row.probability - 0.75 for row in rows) / 2)
     assert found.mean_distance == pytest.approx(sum(abs(row.probability - 0.75) for row in rows) / 2)
 
