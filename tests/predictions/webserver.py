@@ -56,7 +56,7 @@ class WebServer:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        wait_for(lambda: self.status("/readyz" if ready else "/healthz") == 200, 60, self.log)
+        wait_for(lambda: self.status("/readyz" if ready else "/healthz") == 200, 180, self.log)
         return self
 
     def stop(self, with_signal: signal.Signals = signal.SIGTERM) -> None:
