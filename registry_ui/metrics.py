@@ -20,7 +20,9 @@ def registry_metrics() -> list[GaugeMetricFamily]:
     runs = GaugeMetricFamily("codesoft_pipeline_runs", "Pipeline runs by state.", labels=["model", "state"])
     for labels, count in run_counts().items():
         runs.add_metric(labels, count)
-    pending = GaugeMetricFamily("codesoft_outbox_pending", "Changes not yet mirrored to MLflow.", value=outbox_pending())
+    pending = GaugeMetricFamily(
+        "codesoft_outbox_pending", "Changes not yet mirrored to MLflow.", value=outbox_pending()
+    )
     given_up = GaugeMetricFamily(
         "codesoft_notifications_given_up", "Messages that were never delivered.", labels=["channel"]
     )

@@ -4,7 +4,6 @@ import os
 import random
 import signal
 import time
-from contextlib import suppress
 
 from tests.drills.report import Report
 from tests.drills.stand import Stand, repeated
@@ -19,9 +18,9 @@ def kill_workers(stand: Stand, *, count: int, pauses: tuple[float, float], rate:
     with load.running():
         for _ in range(count):
             time.sleep(chance.uniform(*pauses))
-            victims = wait_until(stand.workers, 30)
-            with suppress(ProcessLookupError):
-                os.kill(chance.choice(victims), signal.SIGKILL)
+            victims = wait_until(lambda: sorted({*load.serving()} & {*stand.workers()}), 120)
+            assert victims, "no worker answers"
+            os.kill(chance.choice(victims), signal.SIGKILL)
         assert wait_until(lambda: len(stand.workers()) == size, 30)
         time.sleep(2)
     good = [one for one in load.answered if one.status == 200]

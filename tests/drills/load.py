@@ -87,8 +87,9 @@ class Client(threading.Thread):
     def _connect_anew(self) -> None:
         self._connection.close()
         with suppress(OSError):
-            self._connection.connect()
             self._worker = 0
+            self._connection.connect()
+            self._worker = worker_at_other_end(self._connection, self._load.server)
 
 
 class Load:
@@ -97,6 +98,7 @@ class Load:
     def __init__(
         self, server: WebServer, token: str, texts: Sequence[str], *, rate: float, clients: int, reach: Collection[int]
     ) -> None:
+        self.server = server
         self.path = "/api/v1/models/sentiment/predictions"
         self.headers = {"Content-Type": "application/json", "Authorization": f"Token {token}"}
         self.texts, self.period = texts, clients / rate
@@ -114,6 +116,10 @@ class Load:
             self.stopped.set()
             for client in self._clients:
                 client.join(_TIMEOUT)
+
+    def serving(self) -> list[int]:
+        """Workers that gave the last answers."""
+        return sorted({one.worker for one in self.answered[-len(self._clients) :] if one.status == 200})
 
     def due(self, start: float, end: float) -> list[Answered]:
         """What was due in that time, whenever it was answered."""
