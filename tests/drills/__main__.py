@@ -102,17 +102,18 @@ def main(arguments: Sequence[str]) -> int:
     chosen = parser.parse_args(arguments)
     if unknown := set(chosen.names) - DRILLS.keys():
         parser.error(f"no such drill: {', '.join(sorted(unknown))}")
-    reports = _run(chosen.names or list(DRILLS))
-    text = "\n".join([_heading(chosen.names), *(report.markdown() for report in reports)])
-    print(text)  # noqa: T201 - the report is the output
+    told, violated = [_heading(chosen.names)], False
+    for report in _run(chosen.names or list(DRILLS)):
+        told.append(report.markdown())
+        violated |= bool(report.violations)
+        print(told[-1], flush=True)  # noqa: T201 - at once: a drill that breaks off must not take the others with it
     if chosen.write:
-        chosen.write.write_text(text, encoding="utf-8")
-    return int(any(report.violations for report in reports))
+        chosen.write.write_text("\n".join(told), encoding="utf-8")
+    return int(violated)
 
 
-def _run(names: Sequence[str]) -> list[Report]:
+def _run(names: Sequence[str]) -> Iterator[Report]:
     """One stand for all; its state folder lies on a small disk of its own, which one of the drills fills."""
-    reports = []
     with (
         running_servers() as servers,
         TemporaryDirectory() as name,
@@ -121,8 +122,7 @@ def _run(names: Sequence[str]) -> list[Report]:
     ):
         for drill in names:
             _say(drill)
-            reports += DRILLS[drill](stand, servers)
-    return reports
+            yield from DRILLS[drill](stand, servers)
 
 
 def _heading(names: Sequence[str]) -> str:

@@ -79,17 +79,18 @@ class Client(threading.Thread):
         except (OSError, http.client.HTTPException, ValueError) as error:
             content = {"broken": f"{type(error).__name__}: {error}"}
         at = time.time()
-        worker = self._worker
+        if status and not self._worker:
+            self._worker = worker_at_other_end(self._connection, self._load.server)
+        answered = Answered(planned, sent, at, self._worker, self._number, status, rows, content)
         if status == 0:
             self._connect_anew()
-        return Answered(planned, sent, at, worker, self._number, status, rows, content)
+        return answered
 
     def _connect_anew(self) -> None:
         self._connection.close()
         with suppress(OSError):
-            self._worker = 0
+            self._worker = 0  # known with the first answer: until then the connection may wait in line
             self._connection.connect()
-            self._worker = worker_at_other_end(self._connection, self._load.server)
 
 
 class Load:
