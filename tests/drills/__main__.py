@@ -60,8 +60,8 @@ def standing(servers: Servers, folder: Path) -> Iterator[Stand]:
         REDIS_URL=servers.redis.url,
         MLFLOW_TRACKING_URI=servers.mlflow.url,
     ).prepare()
-    stand.web.start()
     try:
+        stand.web.start()
         yield stand
     finally:
         stand.web.stop(signal.SIGKILL)

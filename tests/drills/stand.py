@@ -54,8 +54,8 @@ class Stand:
         shutil.copytree(Path(self.web.environment["VAR_DIR"]) / "bundles", folder / "bundles")
         moved = Stand(folder, self.postgresql, workers=int(self.web.environment["WEB_CONCURRENCY"]))
         moved.token = self.token
-        moved.web.start()
         try:
+            moved.web.start()
             yield moved
         finally:
             moved.web.stop(signal.SIGKILL)

@@ -33,9 +33,11 @@ def servers() -> Iterator[tuple[PostgreSQL, Redis]]:
 def stand(tmp_path_factory: pytest.TempPathFactory, servers: tuple[PostgreSQL, Redis]) -> Iterator[Stand]:
     postgresql, redis = servers
     stand = Stand(tmp_path_factory.mktemp("drills"), postgresql, workers=2, REDIS_URL=redis.url)
-    stand.prepare().web.start()
-    yield stand
-    stand.web.stop(signal.SIGKILL)
+    try:
+        stand.prepare().web.start()
+        yield stand
+    finally:
+        stand.web.stop(signal.SIGKILL)
 
 
 def test_workers_follow_promotions_and_fail_no_request(stand: Stand) -> None:
