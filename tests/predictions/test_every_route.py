@@ -188,7 +188,8 @@ def test_a_body_that_should_not_be_sent_is_refused(
                 for response in _sent(caller, method, route.path(), body, content_type):
                     assert response.status_code < 500, (name, response.content[:300])
                     if reads_a_body(declared, route, method):
-                        assert_told(response, route, method, declared, statuses)
+                        absent = {404} if set(route.groups) - {"model", "number"} else set()  # may be told first
+                        assert_told(response, route, method, declared, statuses | absent)
 
 
 def _sent(client: Client, method: str, path: str, body: bytes, content_type: str) -> Iterator[Any]:
