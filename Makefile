@@ -8,7 +8,7 @@ export VAR_DIR ?= $(CURDIR)/var
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format pipeline experiment lock bench bench-profile clean
+.PHONY: help run test drill lint format pipeline experiment lock bench bench-profile clean
 
 help:  ## list every target
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -18,6 +18,9 @@ run: $(VENV)/.run  ## train what has no live version yet, then serve: web, worke
 
 test: $(VENV)/.dev  ## every test, in random order, with branch coverage
 	$(BIN)/pytest --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+
+drill: $(VENV)/.dev  ## break things under load and write docs/drills.md: make drill [DRILLS="promotions kills outages full_disk"]
+	$(BIN)/python -m tests.drills $(DRILLS) --write docs/drills.md
 
 lint: $(VENV)/.dev  ## style, types, layers, and each infrastructure file by its own tool
 	$(BIN)/ruff check .

@@ -3,6 +3,9 @@
 The application is loaded after the fork (no `preload_app`): a model that was used in the master would hang the
 children's OpenMP, and threads do not survive a fork. The master alone wipes the metrics folder and owns the metrics
 server, which ends with it however it dies, because its standard input closes.
+
+Metrics are files that every process maps into its memory. On a disk that is full the kernel ends whoever touches a new
+page of such a file (SIGBUS), so they lie in memory where the machine has a folder there.
 """
 
 import json
@@ -16,13 +19,14 @@ from typing import Any
 
 from gunicorn import util
 
+from codesoft.metrics_folder import make_empty, metrics_folder
 from ml_pipeline.environment import Environment
 
 _production = os.environ.get("CODESOFT_ENV") == "production"
 _host = os.environ.get("HOST_ADDRESS") or ("0.0.0.0" if _production else "127.0.0.1")  # noqa: S104 - in a container
 _metrics_port = int(os.environ.get("METRICS_PORT") or 9400)
-_metrics_folder = Environment.read().var / "metrics" / f"web-{os.environ.get('PORT') or 8000}"
-_memory = Path("/dev/shm")  # noqa: S108 - only to have gunicorn's heartbeat file off the disk
+_memory = Path("/dev/shm")  # noqa: S108 - what lies there is named after its owner, and closed to others
+_metrics_folder = metrics_folder(_memory, state=Environment.read().var, port=os.environ.get("PORT") or "8000")
 
 # prometheus_client decides at its first import whether processes share their numbers.
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics_folder)
@@ -57,8 +61,7 @@ def on_starting(server: Any) -> None:
     """Before the first import of a metric: an empty folder, and a metrics port that can be had."""
     if _production and not os.environ.get("DJANGO_ALLOWED_HOSTS"):  # the probes would succeed, and every request fail
         sys.exit("[error] DJANGO_ALLOWED_HOSTS is not set. Name the hosts that people call, as in models.example.org.")
-    shutil.rmtree(_metrics_folder, ignore_errors=True)
-    _metrics_folder.mkdir(parents=True)
+    make_empty(_metrics_folder)
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -96,3 +99,4 @@ def on_exit(server: Any) -> None:
         _metrics_server.stdin.close()
         _metrics_server.terminate()
         _metrics_server.wait(5)
+    shutil.rmtree(_metrics_folder, ignore_errors=True)

@@ -4,7 +4,10 @@ from django.db import connection
 
 
 def bound_statements(milliseconds: int) -> None:
-    """For this thread's connection. PostgreSQL is told whenever the connection is new; SQLite has its own time-out."""
-    if connection.vendor == "postgresql" and connection.connection is None:
+    """For this thread's connection, to be called at each round: Django may have made a new one since.
+
+    SQLite has its own time-out.
+    """
+    if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(f"SET statement_timeout = {milliseconds:d}")

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from registry_ui.selectors import outbox_pending, run_counts
+from registry_ui.selectors import notifications_given_up, outbox_pending, run_counts
 
 _PATIENCE = 5.0  # seconds; Prometheus gives a scrape ten
 _log = structlog.get_logger(__name__)
@@ -20,8 +20,15 @@ def registry_metrics() -> list[GaugeMetricFamily]:
     runs = GaugeMetricFamily("codesoft_pipeline_runs", "Pipeline runs by state.", labels=["model", "state"])
     for labels, count in run_counts().items():
         runs.add_metric(labels, count)
-    pending = outbox_pending()
-    return [runs, GaugeMetricFamily("codesoft_outbox_pending", "Changes not yet mirrored to MLflow.", value=pending)]
+    pending = GaugeMetricFamily(
+        "codesoft_outbox_pending", "Changes not yet mirrored to MLflow.", value=outbox_pending()
+    )
+    given_up = GaugeMetricFamily(
+        "codesoft_notifications_given_up", "Messages that were never delivered.", labels=["channel"]
+    )
+    for channel, count in notifications_given_up().items():
+        given_up.add_metric([channel], count)
+    return [runs, pending, given_up]
 
 
 class RegistryCollector(Collector):

@@ -3,6 +3,7 @@
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -17,6 +18,23 @@ def is_alive(pid: int) -> bool:
 def parent_of(pid: int) -> int:
     status = Path(f"/proc/{pid}/status").read_text()
     return int(next(line for line in status.splitlines() if line.startswith("PPid:")).split()[1])
+
+
+def children_of(pid: int) -> list[int]:
+    """Living ones, in the order of their numbers."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and is_alive(int(entry.name)):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                if parent_of(int(entry.name)) == pid:
+                    found.append(int(entry.name))
+    return sorted(found)
+
+
+def descendants(pid: int) -> list[int]:
+    """Children before their own children."""
+    children = children_of(pid)
+    return [*children, *(later for child in children for later in descendants(child))]
 
 
 def command_line(pid: int) -> str:

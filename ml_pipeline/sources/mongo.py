@@ -33,6 +33,9 @@ from ml_pipeline.spec import Source
 from ml_pipeline.spec.inputs import as_utc_milliseconds
 
 DEFAULT_DATABASE = "codesoft"
+_SCHEMES = ("mongodb://", "mongodb+srv://")
+_STARTS = " or ".join(_SCHEMES)
+_ADVICE = "It looks like mongodb+srv://USER:PASSWORD@HOST/DATABASE, USER and PASSWORD percent-encoded."
 _LOST = (AutoReconnect, ConnectionFailure, CursorNotFound)
 _TRIES = 5
 _SAMPLED = 100
@@ -115,6 +118,8 @@ def connect(uri: str, database: str | None) -> Connection:
 
     The database is `database`, else the one in the address's path, else `codesoft`. Time-outs in the address win.
     """
+    if not uri.startswith(_SCHEMES):  # pymongo would take the rest of a mistyped address for the name of a host
+        raise InvalidSource(f"MONGODB_URI is not an address of MongoDB: it must start with {_STARTS}.", advice=_ADVICE)
     given = {name.lower() for name, _ in parse_qsl(uri.partition("?")[2], keep_blank_values=True)}
     timeouts: dict[str, Any] = {name: value for name, value in _TIMEOUTS.items() if name.lower() not in given}
     try:
@@ -127,7 +132,7 @@ def connect(uri: str, database: str | None) -> Connection:
     except (ConfigurationError, InvalidName, UserWarning, ValueError, TypeError, OSError) as error:
         raise InvalidSource(
             f"MONGODB_URI is not an address of MongoDB: {without_secrets(str(error).rstrip('.'), uri)}.",
-            advice="It looks like mongodb+srv://USER:PASSWORD@HOST/DATABASE, USER and PASSWORD percent-encoded.",
+            advice=_ADVICE,
         ) from None
 
 

@@ -1,8 +1,25 @@
 """The base of every spec class: frozen, and an unknown key is an error rather than a typo that does nothing."""
 
-from typing import Any
+import re
+from datetime import datetime
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Strict, model_validator
+
+
+def _no_count_of_seconds(given: Any) -> Any:
+    """pydantic would read the year 2002 as so many seconds after 1970."""
+    if isinstance(given, int | float) or (isinstance(given, str) and re.fullmatch(r"\s*[-+]?[\d.]+\s*", given)):
+        raise ValueError("a moment is written like 2026-12-24 or 2026-12-24T16:00:00Z")
+    return given
+
+
+# pydantic would take `true` for 1, "10" for 10, and "no" for false. A whole number is a good `Number`. The classes as a
+# whole are not strict: text for a moment and a list for a tuple are what YAML and JSON have.
+Flag = Annotated[bool, Strict()]
+Number = Annotated[float, Strict()]
+Whole = Annotated[int, Strict()]
+Moment = Annotated[datetime, BeforeValidator(_no_count_of_seconds)]
 
 
 class Declared(BaseModel):

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from ml_pipeline.spec.base import Declared
+from ml_pipeline.spec.base import Declared, Flag, Moment, Number, Whole
 
 LARGEST_NUMBER = 1e100
 
@@ -19,7 +19,7 @@ class _Input(Declared):
 
     title: str = ""
     help: str = ""
-    optional: bool = False
+    optional: Flag = False
 
     @property
     def may_be_missing(self) -> bool:
@@ -30,8 +30,8 @@ class TextInput(_Input):
     """Free text. Lengths are in characters (Unicode code points)."""
 
     type: Literal["text"]
-    min_length: int = Field(default=1, ge=0)
-    max_length: int = Field(default=20_000, ge=1)
+    min_length: Whole = Field(default=1, ge=0)
+    max_length: Whole = Field(default=20_000, ge=1)
     default: str | None = None
 
     @model_validator(mode="after")
@@ -48,9 +48,9 @@ class NumberInput(_Input):
     """A finite double within ±1e100. Nothing measures more, and in a model the products of larger ones overflow."""
 
     type: Literal["number"]
-    minimum: float | None = None
-    maximum: float | None = None
-    default: float | None = None
+    minimum: Number | None = None
+    maximum: Number | None = None
+    default: Number | None = None
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -62,9 +62,9 @@ class IntegerInput(_Input):
     """A whole number within ±2^53, so that JSON readers and doubles keep it exactly."""
 
     type: Literal["integer"]
-    minimum: int = -(2**53)
-    maximum: int = 2**53
-    default: int | None = None
+    minimum: Whole = -(2**53)
+    maximum: Whole = 2**53
+    default: Whole | None = None
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -77,7 +77,7 @@ class CategoryInput(_Input):
 
     type: Literal["category"]
     values: tuple[str, ...] = ()
-    max_length: int = Field(default=200, ge=1)
+    max_length: Whole = Field(default=200, ge=1)
     default: str | None = None
 
     @field_validator("values", mode="before")
@@ -100,16 +100,16 @@ class BooleanInput(_Input):
     """JSON `true` or `false`, nothing that merely looks like it."""
 
     type: Literal["boolean"]
-    default: bool | None = None
+    default: Flag | None = None
 
 
 class DatetimeInput(_Input):
     """A moment, kept in UTC with milliseconds. A naive one means UTC."""
 
     type: Literal["datetime"]
-    earliest: datetime | None = None
-    latest: datetime | None = None
-    default: datetime | None = None
+    earliest: Moment | None = None
+    latest: Moment | None = None
+    default: Moment | None = None
 
     @field_validator("earliest", "latest", "default")
     @classmethod

@@ -8,19 +8,19 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from ml_pipeline.spec.base import Declared
+from ml_pipeline.spec.base import Declared, Flag, Moment, Number, Whole
 from ml_pipeline.spec.inputs import check_bounds
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Share = Annotated[Number, Field(ge=0.0, le=1.0)]
 
 
 class Window(Declared):
     """Documents whose `field` lies in [`from`, `to`)."""
 
     field: Name
-    start: datetime | None = Field(default=None, alias="from")
-    end: datetime | None = Field(default=None, alias="to")
+    start: Moment | None = Field(default=None, alias="from")
+    end: Moment | None = Field(default=None, alias="to")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -37,13 +37,13 @@ class Source(Declared):
     snapshot: str | None = None
     query: dict[str, Any] = Field(default_factory=dict)
     window: Window | None = None
-    batch_size: int = Field(default=1_000, ge=1, le=100_000)
+    batch_size: Whole = Field(default=1_000, ge=1, le=100_000)
 
 
 class Contract(Declared):
     """What the documents must look like. A document that breaks it is quarantined, up to `quarantine_share` of all."""
 
-    minimum_rows: int = Field(default=100, ge=1)
+    minimum_rows: Whole = Field(default=100, ge=1)
     maximum_missing: dict[Name, Share] = Field(default_factory=dict)
     minimum_label_share: Share = 0.01
     quarantine_share: Share = 0.01
@@ -53,8 +53,8 @@ class LabelRule(Declared):
     """A target value that belongs to a label: equal to a word, or a number above or below a bound (exclusive)."""
 
     equals: str | None = None
-    above: float | None = None
-    below: float | None = None
+    above: Number | None = None
+    below: Number | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -102,6 +102,8 @@ class Target(Declared):
     @classmethod
     def _from_words(cls, labels: Any) -> Any:
         if isinstance(labels, list | tuple):
+            if any(isinstance(label, bool) for label in labels):
+                raise ValueError('YAML reads a bare true or false as a boolean: quote it, as in ["true", "false"]')
             if len(set(map(str, labels))) != len(labels):
                 raise ValueError(f"labels repeat: {list(labels)}")
             return {str(label): {"equals": str(label)} for label in labels}
@@ -145,9 +147,9 @@ class Backtest(Declared):
     """Fit the same recipe on rows before a moment, score it on rows from then on, and report it."""
 
     field: Name
-    start: datetime = Field(alias="from")
-    earliest: datetime | None = None
-    latest: datetime | None = None
+    start: Moment = Field(alias="from")
+    earliest: Moment | None = None
+    latest: Moment | None = None
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -160,10 +162,10 @@ class Split(Declared):
     """Which rows are held out: a share by the hash of the id, or those from a moment on."""
 
     by: Literal["hash", "time"] = "hash"
-    held_out: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.2
+    held_out: Annotated[Number, Field(gt=0.0, lt=1.0)] = 0.2
     field: Name | None = None
-    start: datetime | None = Field(default=None, alias="from")
-    near_duplicate_similarity: Annotated[float, Field(gt=0.0, le=1.0)] = 0.9
+    start: Moment | None = Field(default=None, alias="from")
+    near_duplicate_similarity: Annotated[Number, Field(gt=0.0, le=1.0)] = 0.9
     backtest: Backtest | None = None
 
     @model_validator(mode="after")
@@ -222,7 +224,7 @@ class Estimator(Declared):
     params: dict[str, Any] = Field(default_factory=dict)
     calibration: Literal["none", "sigmoid", "isotonic"] = "none"
     members: tuple["Estimator", ...] = ()
-    weights: tuple[Annotated[float, Field(ge=0.0)], ...] | None = None
+    weights: tuple[Annotated[Number, Field(ge=0.0)], ...] | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -248,10 +250,10 @@ class Decision(Declared):
     """What the threshold is tuned for, on training folds. Costs are per wrong decision, in any one unit."""
 
     objective: Literal["accuracy", "f1", "cost"] = "accuracy"
-    false_positive: float = Field(default=1.0, ge=0.0)
-    false_negative: float = Field(default=1.0, ge=0.0)
+    false_positive: Number = Field(default=1.0, ge=0.0)
+    false_negative: Number = Field(default=1.0, ge=0.0)
     require: dict[Literal["accuracy", "f1", "precision", "recall"], Share] = Field(default_factory=dict)
-    folds: int = Field(default=5, ge=2, le=20)
+    folds: Whole = Field(default=5, ge=2, le=20)
 
     @model_validator(mode="after")
     def _something_costs(self) -> Self:
@@ -264,8 +266,8 @@ class Evaluation(Declared):
     """How a candidate is judged: slices by these fields, bootstrap draws for intervals, golden samples kept."""
 
     slices: tuple[Name, ...] = ()
-    bootstrap: int = Field(default=1_000, ge=100, le=20_000)
-    golden_samples: int = Field(default=8, ge=1, le=50)
+    bootstrap: Whole = Field(default=1_000, ge=100, le=20_000)
+    golden_samples: Whole = Field(default=8, ge=1, le=50)
 
 
 Metric = Literal["accuracy", "f1", "precision", "recall", "roc_auc", "pr_auc"]
@@ -338,9 +340,9 @@ class Promotion(Declared):
 
     mode: Literal["manual", "auto"] = "manual"
     metric: Metric = "accuracy"
-    minimum_gain: float = 0.0
+    minimum_gain: Number = 0.0
     floors: dict[Metric, Share] = Field(default_factory=dict)
-    four_eyes: bool = True
+    four_eyes: Flag = True
     freeze: tuple[Freeze, ...] = ()
 
 

@@ -16,6 +16,7 @@ from registry_ui.selectors.mirror import (
     mirror_overviews,
     outbox_pending,
 )
+from registry_ui.selectors.notifications import notifications_given_up
 from registry_ui.selectors.overview import (
     ModelOverview,
     deployments_found,
@@ -100,6 +101,7 @@ __all__ = [
     "models_overview",
     "models_visible",
     "not_loaded",
+    "notifications_given_up",
     "outbox_pending",
     "permissions_held",
     "policy_holder",

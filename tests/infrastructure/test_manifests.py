@@ -111,8 +111,17 @@ def test_pods_run_without_privileges_and_write_to_their_volumes_alone() -> None:
             "capabilities": {"drop": ["ALL"]},
         }
         mounted = {mount["mountPath"] for mount in container["volumeMounts"]}
-        assert mounted == {"/var/lib/codesoft", "/tmp"}
+        assert mounted - {"/dev/shm"} == {"/var/lib/codesoft", "/tmp"}
         assert container["resources"]["limits"]["memory"]
+
+
+def test_web_workers_share_their_metrics_in_memory_of_a_bounded_size() -> None:
+    web = deployment("codesoft-web")
+    (name,) = [mount["name"] for mount in container_of(web)["volumeMounts"] if mount["mountPath"] == "/dev/shm"]
+    (volume,) = [volume for volume in pod_of(web)["volumes"] if volume["name"] == name]
+    assert volume["emptyDir"]["medium"] == "Memory"
+    assert volume["emptyDir"]["sizeLimit"]
+    assert 'Path("/dev/shm")' in (ROOT / "codesoft" / "gunicorn.py").read_text()
 
 
 def test_references_to_settings_secrets_and_accounts_resolve() -> None:

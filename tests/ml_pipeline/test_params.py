@@ -76,6 +76,37 @@ def test_a_wrong_key_or_value_is_named_as_it_stands_in_the_file_beside_what_is_a
     assert any(problem.startswith(message) for problem in caught.value.details["problems"]), caught.value.details
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"contract": {"minimum_rows": True}},
+        {"contract": {"minimum_rows": "500"}},
+        {"contract": {"quarantine_share": "0.1"}},
+        {"contract": {"maximum_missing": {"text": True}}},
+        {"decision": {"objective": "cost", "false_positive": True}},
+        {"evaluation": {"bootstrap": "1000"}},
+        {"promotion": {"four_eyes": "no"}},
+        {"promotion": {"four_eyes": 0}},
+        {"promotion": {"floors": {"f1": True}}},
+        {"split": {"held_out": "0.2"}},
+        {"inputs": {**block()["inputs"], "price": {"type": "number", "optional": "yes"}}},
+        {"inputs": {**block()["inputs"], "price": {"type": "number", "minimum": "0"}}},
+        {"inputs": {**block()["inputs"], "price": {"type": "integer", "maximum": True}}},
+        {"inputs": {**block()["inputs"], "sent_at": {"type": "datetime", "earliest": 2002}}},
+        {"split": {"by": "time", "field": "sent_at", "from": "2002"}},
+        {"target": {"field": "kind", "labels": [True, False], "positive": "True"}},
+    ],
+    ids=str,
+)
+def test_a_value_of_another_kind_is_refused_although_it_could_be_read_as_the_right_one(changes: dict[str, Any]) -> None:
+    with pytest.raises(InvalidSpec, match=r"should be a valid|a moment is written like|quote it"):
+        spec(**changes)
+
+
+def test_a_whole_number_is_a_number() -> None:
+    assert spec(decision={"objective": "cost", "false_positive": 10}).decision.false_positive == 10.0
+
+
 LOGISTIC, RIDGE = {"family": "logistic_regression"}, {"family": "ridge", "calibration": "sigmoid"}
 
 

@@ -285,3 +285,14 @@ def test_what_the_web_server_itself_refuses_is_answered_in_json(
 ) -> None:
     answered, content = standing_server.send(request_)
     assert (answered, set(content)) == (status, {"code", "message", "details"})
+
+
+def test_who_waits_to_be_told_to_go_on_is_answered(standing_server: WebServer, token: str) -> None:
+    body = json.dumps(_ROWS).encode()
+    place = "POST /api/v1/models/sentiment/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json"
+    for expectation in ("100-continue", "something else"):
+        for known, statuses in ((f"Token {token}", {200, 417}), ("", {401, 417})):
+            head = f"{place}\r\nAuthorization: {known}\r\nExpect: {expectation}\r\nContent-Length: {len(body)}\r\n\r\n"
+            status, content = standing_server.send(head.encode() + body)
+            assert status in statuses
+            assert isinstance(content, dict), "JSON, whatever it says"

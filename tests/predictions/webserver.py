@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from codesoft.metrics_folder import metrics_folder
 from ml_pipeline.environment import PROJECT_ROOT
 from tests.processes import free_port
 
@@ -54,7 +56,7 @@ class WebServer:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        wait_for(lambda: self.status("/readyz" if ready else "/healthz") == 200, 60, self.log)
+        wait_for(lambda: self.status("/readyz" if ready else "/healthz") == 200, 180, self.log)
         return self
 
     def stop(self, with_signal: signal.Signals = signal.SIGTERM) -> None:
@@ -62,10 +64,15 @@ class WebServer:
         if self.process is not None:
             if with_signal == signal.SIGKILL:
                 os.killpg(self.process.pid, signal.SIGKILL)
+                shutil.rmtree(self.metrics_folder, ignore_errors=True)  # in memory, and nobody is left to do it
             else:
                 self.process.send_signal(with_signal)
             self.process.wait(30)
             self.process = None
+
+    @property
+    def metrics_folder(self) -> Path:
+        return metrics_folder(Path("/dev/shm"), state=Path(self.environment["VAR_DIR"]), port=str(self.port))
 
     def status(self, path: str) -> int:
         try:

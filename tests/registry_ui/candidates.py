@@ -79,13 +79,15 @@ def write_candidate(
     policy: dict[str, Any] | None = None,
     threshold: float = 0.5,
     held_out: bool = False,
+    files: tuple[bytes, bytes] | None = None,
 ) -> Path:
     """Write under `root` what a finished run of `model`, compared with `champion`, leaves there.
 
-    With `held_out` also the rows, the scores, and what judging by them gives; else the metrics are as named.
+    With `held_out` also the rows, the scores, and what judging by them gives; else the metrics are as named. The bundle
+    is the fruit's, or `files`.
     """
     artifacts = Artifacts(model)
-    bundle_hash = write_bundle(root / artifacts.bundle, *bundle_files(model, flavour, heaviest, threshold))
+    bundle_hash = write_bundle(root / artifacts.bundle, *(files or bundle_files(model, flavour, heaviest, threshold)))
     triple = {"model": model, "bundle_hash": bundle_hash, "data_hash": data * 64}
     metrics = {"accuracy": {"value": accuracy, "low": accuracy - 0.02, "high": accuracy + 0.02}}
     recommendation = {

@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ml_pipeline.environment import PROJECT_ROOT
 from registry_ui.metrics import RegistryCollector, registry_metrics
-from registry_ui.models import OutboxEntry, PipelineRun
+from registry_ui.models import Notification, OutboxEntry, PipelineRun
 from registry_ui.services.deployments import deployment_ensure
 from tests.processes import wait_until
 
@@ -78,7 +78,7 @@ def exposition(collector: RegistryCollector) -> str:
 
 
 def add_rows() -> None:
-    """Two models; failed runs and a cancelled one of the first; one entry of two mirrored."""
+    """Two models; failed runs and a cancelled one of the first; one entry of two mirrored, one message given up."""
     now = timezone.now()
     for model in ("fruit", "bread"):
         deployment_ensure(model=model)
@@ -86,6 +86,10 @@ def add_rows() -> None:
         PipelineRun.objects.create(model="fruit", trigger="manual", requested_by="rui", due_at=now, state=state)
     OutboxEntry.objects.create(model="fruit", cause="approve", next_try_at=now)
     OutboxEntry.objects.create(model="fruit", cause="approve", next_try_at=now, done_at=now)
+    for key, given_up_at in (("decided:1", now), ("decided:2", None)):
+        Notification.objects.create(
+            key=key, channel="webhook", event="decided", message={}, next_try_at=now, given_up_at=given_up_at
+        )
 
 
 def runs_of(model: str, told: Told) -> dict[str, float]:
@@ -103,7 +107,9 @@ def test_every_known_model_has_every_state_and_no_other_series_exists() -> None:
     assert runs_of("fruit", told_now) == dict.fromkeys(STATES, 0) | {"failed": 2, "cancelled": 1}
     assert runs_of("bread", told_now) == dict.fromkeys(STATES, 0)
     assert told_now[("codesoft_outbox_pending",)] == 1
-    assert len(told_now) == 2 * len(STATES) + 1
+    assert told_now[("codesoft_notifications_given_up", "webhook")] == 1
+    assert told_now[("codesoft_notifications_given_up", "email")] == 0
+    assert len(told_now) == 2 * len(STATES) + 3
 
 
 def test_a_database_that_hangs_holds_one_thread_and_no_scrape() -> None:

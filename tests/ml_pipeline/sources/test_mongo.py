@@ -127,7 +127,9 @@ def test_a_server_that_never_answers_is_unavailable_after_bounded_tries() -> Non
 @pytest.mark.parametrize(
     ("address", "said"),
     [
-        ("postgres://me:t0ps3cret@host/", "scheme"),
+        ("postgres://me:t0ps3cret@host/", "must start with mongodb://"),
+        ("foo", r"must start with mongodb:// or mongodb\+srv://"),
+        ("me:t0ps3cret@host:27017/reviews", "must start with"),
         ("mongodb://", "hostname"),
         ("mongodb://me:t0ps3cret@host:99999/", "Port"),
         ("mongodb://me:t0ps3cret:more@host/", "RFC 3986"),
