@@ -28,8 +28,13 @@ class Segment:
         path = folder / f"{uuid_utils.uuid7()}{SUFFIX}"
         unnamed = path.with_suffix(".new")
         descriptor = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        unnamed.rename(path)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            unnamed.rename(path)
+        except OSError:  # a full disk, again and again, must not leave a file and a descriptor each time
+            os.close(descriptor)
+            unnamed.unlink(missing_ok=True)
+            raise
         return cls(path, descriptor)
 
     @classmethod

@@ -209,7 +209,7 @@ class ServingProcess:
             self._report_failures()
             self._tell_faults()
             ship_spool(spool=self.spool)
-        except (DatabaseError, InterfaceError) as error:
+        except (DatabaseError, InterfaceError, OSError) as error:  # the last: no space to set refused lines aside
             connection.close()
             log.warning("prediction_log.waiting", error=str(error).strip())
 

@@ -1,5 +1,6 @@
 """The spool and its shipping: nothing acknowledged is lost, nothing is logged twice, nothing bad blocks the rest."""
 
+import errno
 import json
 import os
 import uuid
@@ -157,6 +158,20 @@ def test_a_disk_that_takes_half_a_line_keeps_none_of_it(spool: Spool, monkeypatc
 
     assert ship_spool(spool=spool) == 2
     assert Prediction.objects.count() == 2
+
+
+def test_a_disk_that_takes_no_new_segment_is_left_as_it_was(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, target: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "rename", full)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(3):
+        with pytest.raises(SpoolFull, match="No space left"):
+            spool.append(line())
+
+    assert list(spool.folder.iterdir()) == []
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_the_measure_tells_bytes_and_age(spool: Spool) -> None:
