@@ -19,13 +19,20 @@ BundleFiles = tuple[bytes, bytes]
 
 
 @cache
-def build_bundle(model: str, *, rows: int = 300, log: str = "required", inputs: str = "keep") -> BundleFiles:
+def build_bundle(
+    model: str,
+    *,
+    rows: int = 300,
+    log: str = "required",
+    inputs: str = "keep",
+    family: str = "logistic_regression",
+) -> BundleFiles:
     """Manifest and model file of a declared model, with simple features, fitted on its first `rows` documents.
 
     Another number of rows gives another version of the same model.
     """
     declared = load_spec(model, PROJECT_ROOT / "params.yaml")
-    simple = {"features": {"blocks": _simple_features(declared)}, "estimator": {"family": "logistic_regression"}}
+    simple = {"features": {"blocks": _simple_features(declared)}, "estimator": {"family": family}}
     spec = ModelSpec.parse(model, {**_block(declared), **simple, "serving": {"log": log, "inputs": inputs}})
     return _fitted(model, spec, _documents(spec, rows))
 
