@@ -26,14 +26,16 @@ def build_bundle(
     log: str = "required",
     inputs: str = "keep",
     family: str = "logistic_regression",
+    as_declared: bool = False,
 ) -> BundleFiles:
-    """Manifest and model file of a declared model, with simple features, fitted on its first `rows` documents.
+    """Manifest and model file of a declared model, fitted on its first `rows` documents.
 
-    Another number of rows gives another version of the same model.
+    Its features are simple ones unless it is wanted `as_declared`. Another number of rows gives another version.
     """
     declared = load_spec(model, PROJECT_ROOT / "params.yaml")
     simple = {"features": {"blocks": _simple_features(declared)}, "estimator": {"family": family}}
-    spec = ModelSpec.parse(model, {**_block(declared), **simple, "serving": {"log": log, "inputs": inputs}})
+    changed = {**({} if as_declared else simple), "serving": {"log": log, "inputs": inputs}}
+    spec = ModelSpec.parse(model, {**_block(declared), **changed})
     return _fitted(model, spec, _documents(spec, rows))
 
 

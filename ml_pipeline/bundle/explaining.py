@@ -74,19 +74,21 @@ def explain_exactly(
 ) -> Explanation:
     """The explanation of an answer whose members' scores were taken apart.
 
-    `cleaned` is the row that they scored, `fragmented` the groups of fields that are read as character n-grams too.
+    The members read the same features in one order. `cleaned` is the row that they scored, `fragmented` the groups of
+    fields that are read as character n-grams too.
     """
     start = sum(member.weight * member.to_probability(member.baseline) for member in members)
     end = sum(member.weight * member.to_probability(member.score) for member in members)
     finish = members[0].finish
     finished = _mean_slope(finish, start, end)
-    points: dict[tuple[str, ...], dict[str, float]] = {}
+    added = [0.0] * len(members[0].contributions)
     for member in members:
         scale = finished * member.weight * _mean_slope(member.to_probability, member.baseline, member.score)
-        for fields, term, value in member.contributions:
-            of_fields = points.get(fields) or points.setdefault(fields, {})
-            term = term or ""
-            of_fields[term] = of_fields.get(term, 0.0) + scale * value
+        added = [value + scale * one[2] for value, one in zip(added, member.contributions, strict=True)]
+    points: dict[tuple[str, ...], dict[str, float]] = {}
+    for value, (fields, term, _) in zip(added, members[0].contributions, strict=True):
+        of_fields = points.get(fields) or points.setdefault(fields, {})
+        of_fields[term or ""] = of_fields.get(term or "", 0.0) + value
     parts = [
         (value, fields, term)
         for fields, of_fields in points.items()
@@ -106,21 +108,13 @@ def summed_up(
     points: Iterable[Points],
 ) -> Explanation:
     """The explanation that shows the strongest parts; what they leave of the probability is the rest."""
-    ranked = sorted((one for one in points if one[0]), key=_strength)
-    shown = sorted(
-        [
-            *[one for one in ranked if one[0] > 0][:SHOWN_EACH_WAY],
-            *[one for one in ranked if one[0] < 0][:SHOWN_EACH_WAY],
-        ],
-        key=_strength,
-    )
+    known = [one for one in points if one[0]]
+    pushing = sorted([one for one in known if one[0] > 0], reverse=True)[:SHOWN_EACH_WAY]
+    holding = sorted([one for one in known if one[0] < 0])[:SHOWN_EACH_WAY]
+    shown = sorted([*pushing, *holding], key=lambda one: -abs(one[0]))
     rest = probability - baseline - sum(value for value, _, _ in shown)
     parts = tuple(Part(fields, readable(term) if term else None, value) for value, fields, term in shown)
-    return Explanation(source, method, label, baseline, probability, threshold, parts, rest, len(ranked) - len(shown))
-
-
-def _strength(points: Points) -> float:
-    return -abs(points[0])
+    return Explanation(source, method, label, baseline, probability, threshold, parts, rest, len(known) - len(shown))
 
 
 def _mean_slope(link: Callable[[float], float], start: float, end: float) -> float:

@@ -1,11 +1,12 @@
 """Explanations add up to the answer, name what a reader knows, and are the same each time."""
 
 import math
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml_pipeline.bundle.compiled.contributions import Contribution, MemberContributions
@@ -42,7 +43,9 @@ def explained(*members: MemberContributions, text: str, fragmented: bool = False
 
 
 @given(
-    st.lists(st.dictionaries(st.text("abcd ¬", min_size=1, max_size=4), _SCORES, max_size=40), min_size=1, max_size=3),
+    st.lists(st.text("abcd ¬", min_size=1, max_size=4), max_size=40, unique=True).flatmap(
+        lambda terms: st.lists(st.fixed_dictionaries(dict.fromkeys(terms, _SCORES)), min_size=1, max_size=3)
+    ),
     _SCORES,
     st.text("abcd ¬", max_size=60),
     st.booleans(),
@@ -130,3 +133,34 @@ def test_a_long_text_is_asked_about_in_runs_so_that_the_calls_are_bounded(words:
     assert asked[-1] == {"text": text}
     assert [str(part.term).split()[0] for part in explanation.parts] == ["word0"][: min(words, 1)]
     assert total(explanation) == pytest.approx(explanation.probability)
+
+
+@cache
+def compiled_vote() -> ModelBundle:
+    """Reviews by words and characters with negation marks, and by two members: what the bundled model is made of."""
+    return ModelBundle.from_bytes(*build_bundle("sentiment", as_declared=True))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text("goodbadfilmnt', .!", max_size=200))
+def test_a_compiled_vote_over_words_and_characters_adds_up_for_any_text(text: str) -> None:
+    bundle = compiled_vote()
+    assert bundle.scorer == "compiled"
+    row: Row = {"text": text}
+    (answer,) = bundle.predict([row])
+    explanation = bundle.explain(row, answer)
+    members = bundle.contributions(row) or []
+
+    assert explanation.source == "exact"
+    assert total(explanation) == pytest.approx(answer.probability, abs=1e-9)
+    assert sum(one.weight * one.to_probability(one.baseline) for one in members) == explanation.baseline
+    if not explanation.rest_count:
+        assert explanation.rest == pytest.approx(0, abs=1e-9)
+
+
+def test_a_calibrated_vote_adds_up_too() -> None:
+    calibrated = [replace(member({"good": 1.5}, weight=0.5), finish=lambda mean: mean**2) for _ in range(2)]
+    probability = logistic(1.5) ** 2
+    explanation = explain_exactly(calibrated, {"text": "good"}, fragmented=(), probability=probability, threshold=0.5)
+    assert [part.points for part in explanation.parts] == [pytest.approx(probability - 0.25)]
+    assert explanation.rest == pytest.approx(0, abs=1e-12)
