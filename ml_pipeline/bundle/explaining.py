@@ -108,13 +108,14 @@ def summed_up(
     points: Iterable[Points],
 ) -> Explanation:
     """The explanation that shows the strongest parts; what they leave of the probability is the rest."""
-    known = [one for one in points if one[0]]
+    known = [(float(value), fields, term) for value, fields, term in points if value]  # NumPy's are no JSON numbers
     pushing = sorted([one for one in known if one[0] > 0], reverse=True)[:SHOWN_EACH_WAY]
     holding = sorted([one for one in known if one[0] < 0])[:SHOWN_EACH_WAY]
     shown = sorted([*pushing, *holding], key=lambda one: -abs(one[0]))
     rest = probability - baseline - sum(value for value, _, _ in shown)
     parts = tuple(Part(fields, readable(term) if term else None, value) for value, fields, term in shown)
-    return Explanation(source, method, label, baseline, probability, threshold, parts, rest, len(known) - len(shown))
+    hidden = len(known) - len(shown)
+    return Explanation(source, method, label, float(baseline), probability, threshold, parts, float(rest), hidden)
 
 
 def _mean_slope(link: Callable[[float], float], start: float, end: float) -> float:
