@@ -74,8 +74,8 @@ def explain_exactly(
 ) -> Explanation:
     """The explanation of an answer whose members' scores were taken apart.
 
-    The members read the same features in one order. `cleaned` is the row that they scored, `fragmented` the groups of
-    fields that are read as character n-grams too.
+    The members read the same features in one order. `fragmented` are the groups of fields that are read as character
+    n-grams too, and `cleaned` holds these fields as they were scored.
     """
     start = sum(member.weight * member.to_probability(member.baseline) for member in members)
     end = sum(member.weight * member.to_probability(member.score) for member in members)

@@ -153,7 +153,7 @@ class ModelBundle:
         if members is not None:
             return explain_exactly(
                 members,
-                clean_rows([row], self._cleaning)[0],
+                clean_rows([row], self._cleaning)[0] if self._fragmented else row,
                 fragmented=self._fragmented,
                 probability=answer.probability,
                 threshold=answer.threshold,
