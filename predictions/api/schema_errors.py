@@ -6,6 +6,7 @@ means and what to do is the composition root's table, by the setting `API_ERRORS
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
@@ -27,7 +28,7 @@ WITH_A_KEY = (
 )  # fmt: skip
 
 _WAITS = {"Retry-After": {"$ref": "#/components/headers/Retry-After"}}
-_HEADERS = {429: {**LIMIT_HEADERS, **_WAITS}, 503: _WAITS}
+_HEADERS = {429: {**LIMIT_HEADERS, **_WAITS}, 202: _WAITS, 503: _WAITS}
 _METHODS = ("get", "post", "put", "patch", "delete")
 
 Schema = dict[str, Any]
@@ -60,7 +61,7 @@ def document_errors(paths: Mapping[str, Mapping[str, Schema]], examples: Mapping
     for operation in _operations(paths):
         for status, errors in known.items():
             named = [error for error in errors if error.code in operation.get(CODES, ())]
-            if named or str(status) in operation["responses"]:
+            if named or (status >= HTTPStatus.BAD_REQUEST and str(status) in operation["responses"]):
                 operation["responses"][str(status)] = _response(named or errors, examples)
 
 
