@@ -3,6 +3,7 @@
 from ml_pipeline import errors as pipeline
 from ml_pipeline.errors import CodesoftError
 from predictions import errors as predictions
+from predictions.api.schema_errors import DocumentedError
 from registry_ui import errors as registry
 
 STATUS: dict[type[CodesoftError], int] = {
@@ -42,6 +43,7 @@ STATUS: dict[type[CodesoftError], int] = {
     predictions.ScopeMissing: 403,
     predictions.RateLimited: 429,
     registry.PermissionRefused: 403,
+    registry.FourEyesRefused: 403,
     registry.ReasonRequired: 400,
     registry.InvalidShare: 400,
     registry.UnknownRun: 404,
@@ -63,6 +65,36 @@ STATUS: dict[type[CodesoftError], int] = {
     registry.NotificationUndelivered: 503,
 }
 
+# What the framework itself refuses, by code (`codesoft.api_errors`, `codesoft.error_pages`).
+FRAMEWORK: dict[str, tuple[int, str]] = {
+    "bad_request": (400, "The request cannot be understood, or its Host is not ours."),
+    "not_authenticated": (401, "No token was sent."),
+    "authentication_failed": (401, "The token is unknown, revoked or expired, or the header is not well-formed."),
+    "permission_denied": (403, "The caller may not do this."),
+    "not_found": (404, "There is nothing at this address."),
+    "method_not_allowed": (405, "Another method is needed; `Allow` names it."),
+    "unsupported_media_type": (415, "The body must be `application/json`."),
+    "internal_error": (500, "A fault of ours. It has been logged."),
+}
+
+ADVICE: dict[int, str] = {
+    400: "Change the request: the same one fails again.",
+    401: "Send a valid token.",
+    403: "Ask somebody who may, or for the permission.",
+    404: "Check the address.",
+    405: "Use a method that `Allow` names.",
+    409: "Look at the present state, which `details` names, and decide anew.",
+    413: "Send less at once.",
+    415: "Send JSON, and say so in `Content-Type`.",
+    422: "Use a fresh key for another request.",
+    500: "Do not repeat it blindly: tell whoever runs the server.",
+    503: "Send the same again after `Retry-After` seconds.",
+}
+_ADVICE_ON: dict[type[CodesoftError], str] = {
+    registry.HookRefused: "Sign with the server's secret, and at once.",
+    registry.FourEyesRefused: "Ask somebody else to decide.",
+    pipeline.InvalidInputs: "Correct the fields named in `details`: nothing was predicted.",
+}
 RETRY_AFTER_SECONDS = 5
 
 
@@ -76,3 +108,24 @@ def retry_headers(error: CodesoftError) -> dict[str, str]:
     if isinstance(error, predictions.RateLimited):
         return dict(error.headers)
     return {"Retry-After": str(RETRY_AFTER_SECONDS)} if error.retryable else {}
+
+
+def documented_errors() -> list[DocumentedError]:
+    """Every error, what it means and what a client should do, by status and code: what the documentation is made of."""
+    ours = [
+        DocumentedError(cls.code, status, _first_paragraph(cls), _advice(cls, status))
+        for cls, status in STATUS.items()
+        if cls is not CodesoftError
+    ]
+    framework = [DocumentedError(code, status, text, ADVICE[status]) for code, (status, text) in FRAMEWORK.items()]
+    return sorted([*ours, *framework], key=lambda one: (one.status, one.code))
+
+
+def _first_paragraph(cls: type) -> str:
+    return " ".join((cls.__doc__ or "").split("\n\n")[0].split())
+
+
+def _advice(cls: type[CodesoftError], status: int) -> str:
+    if cls in _ADVICE_ON:
+        return _ADVICE_ON[cls]
+    return ADVICE[503] if cls.retryable else ADVICE[status]

@@ -166,6 +166,7 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 REST_KNOX = {"TOKEN_TTL": timedelta(days=365), "AUTO_REFRESH": False, "TOKEN_LIMIT_PER_USER": None}
+API_ERRORS = "codesoft.error_status.documented_errors"
 SPECTACULAR_SETTINGS = {
     "TITLE": "Codesoft MLOps",
     "DESCRIPTION": "Predictions of every live model. Inputs and examples come from the version that serves now.",

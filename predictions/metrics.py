@@ -14,6 +14,7 @@ PREDICTION_SECONDS = Histogram(
     ["model"],
     buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0),
 )
+WHAT_IFS = Counter("codesoft_what_ifs", "Rows tried in a form: not logged, and no predictions.", ["model"])
 PREDICTION_ERRORS = Counter("codesoft_prediction_errors_total", "Prediction requests refused.", ["model", "code"])
 SNAPSHOT_AGE = Gauge(
     "codesoft_snapshot_age_seconds",

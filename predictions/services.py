@@ -10,18 +10,21 @@ from typing import Any
 import orjson
 import uuid_utils
 
+from ml_pipeline.bundle.explaining import Explanation
 from ml_pipeline.bundle.model_bundle import Answer
 from ml_pipeline.errors import CodesoftError, UnknownModel
 from ml_pipeline.inputs import Row, format_moment, jsonable
 from predictions import metrics
-from predictions.errors import NotANumber, SpoolFull
+from predictions.errors import NotANumber, SpoolFull, TooManyRows
 from predictions.models import TOKEN_LENGTH
 from predictions.prediction_log.input_hash import input_hash
-from predictions.route_names import NAMED
+from predictions.route_names import CHAMPION, NAMED
 from predictions.serving import current, serving_process
-from predictions.serving.routing import LiveModel, Routed, in_order, routes, validated
+from predictions.serving.routing import LiveModel, Routed, champion_of, in_order, routes, validated
 
 _LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_PASSTHROUGH_DATETIME
+
+EXPLAINED_BY_ASKING = 20  # rows a request: each costs some hundred answers of a model that is not compiled
 
 
 @dataclass(slots=True)
@@ -35,6 +38,7 @@ class Predicted:
     parts: Sequence[Routed]
     answers: Sequence[Answer]
     ids: Sequence[str] | None
+    explanations: Sequence[Explanation] | None = None  # as many as answers, where they were asked for
 
     @property
     def version(self) -> int:
@@ -50,6 +54,7 @@ def predict(
     caller: str = "",
     version: int | None = None,
     token: str = "",
+    explain: bool = False,
 ) -> Predicted:
     """Answer every row, or none: UnknownModel, NoLiveVersion, InvalidInputs, SpoolFull or NotReady say why.
 
@@ -66,6 +71,7 @@ def predict(
         parts = routes(live, entities, ids) if version is None else [_named(live, version, len(ids))]
         checked = validated(parts, rows)
         scored = [part.version.bundle.predict(own) for part, own in zip(parts, checked, strict=True)]
+        explanations = _explained(parts, checked, scored) if explain else None
         latency = time.perf_counter() - started
         lines = [
             _lines(_shared_columns(model, part, caller, token, latency), part, ids, entities, own, answers)
@@ -76,7 +82,16 @@ def predict(
         count_refusal(model, refusal)
         raise
     _count(model, parts, scored, time.perf_counter() - started)
-    return Predicted(model, parts, in_order(parts, scored), ids if logged else None)
+    return Predicted(model, parts, in_order(parts, scored), ids if logged else None, explanations)
+
+
+def what_if(*, model: str, row: object) -> Predicted:
+    """What the champion would answer to one row, explained: tried, not logged, and without an id (docs/adr/0016)."""
+    parts = [Routed(CHAMPION, champion_of(find_model(model=model)), range(1))]
+    checked = validated(parts, [row])
+    scored = [parts[0].version.bundle.predict(checked[0])]
+    metrics.WHAT_IFS.labels(model).inc()
+    return Predicted(model, parts, scored[0], None, _explained(parts, checked, scored))
 
 
 def find_model(*, model: str) -> LiveModel:
@@ -98,6 +113,23 @@ def count_refusal(model: str, refusal: CodesoftError) -> None:
 
 def _named(live: LiveModel, number: int, rows: int) -> Routed:
     return Routed(NAMED, serving_process().version_named(live, number), range(rows))
+
+
+def _explained(
+    parts: Sequence[Routed], checked: Sequence[Sequence[Row]], scored: Sequence[Sequence[Answer]]
+) -> list[Explanation]:
+    """One for each row, in the order of the request; TooManyRows where a model has to be asked for too many."""
+    explained = []
+    for part, rows, answers in zip(parts, checked, scored, strict=True):
+        bundle = part.version.bundle
+        if bundle.scorer != "compiled" and len(rows) > EXPLAINED_BY_ASKING:
+            raise TooManyRows(
+                f"{len(rows)} rows; at most {EXPLAINED_BY_ASKING} of this model can be explained a request.",
+                advice="Its explanations are sampled by asking it often. Send fewer rows, or do not ask to explain.",
+                details={"limit_rows": EXPLAINED_BY_ASKING},
+            )
+        explained.append([bundle.explain(row, answer) for row, answer in zip(rows, answers, strict=True)])
+    return in_order(parts, explained)
 
 
 def _shared_columns(model: str, part: Routed, caller: str, token: str, latency: float) -> dict[str, Any]:

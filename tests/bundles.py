@@ -19,14 +19,23 @@ BundleFiles = tuple[bytes, bytes]
 
 
 @cache
-def build_bundle(model: str, *, rows: int = 300, log: str = "required", inputs: str = "keep") -> BundleFiles:
-    """Manifest and model file of a declared model, with simple features, fitted on its first `rows` documents.
+def build_bundle(
+    model: str,
+    *,
+    rows: int = 300,
+    log: str = "required",
+    inputs: str = "keep",
+    family: str = "logistic_regression",
+    as_declared: bool = False,
+) -> BundleFiles:
+    """Manifest and model file of a declared model, fitted on its first `rows` documents.
 
-    Another number of rows gives another version of the same model.
+    Its features are simple ones unless it is wanted `as_declared`. Another number of rows gives another version.
     """
     declared = load_spec(model, PROJECT_ROOT / "params.yaml")
-    simple = {"features": {"blocks": _simple_features(declared)}, "estimator": {"family": "logistic_regression"}}
-    spec = ModelSpec.parse(model, {**_block(declared), **simple, "serving": {"log": log, "inputs": inputs}})
+    simple = {"features": {"blocks": _simple_features(declared)}, "estimator": {"family": family}}
+    changed = {**({} if as_declared else simple), "serving": {"log": log, "inputs": inputs}}
+    spec = ModelSpec.parse(model, {**_block(declared), **changed})
     return _fitted(model, spec, _documents(spec, rows))
 
 

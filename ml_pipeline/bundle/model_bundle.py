@@ -16,10 +16,13 @@ from pydantic import TypeAdapter, ValidationError
 from ml_pipeline.bundle.compiled.contributions import MemberContributions
 from ml_pipeline.bundle.compiled.errors import NotCompilable
 from ml_pipeline.bundle.compiled.scorer import CompiledScorer, compile_scorer
+from ml_pipeline.bundle.explaining import Explanation, explain_exactly
 from ml_pipeline.bundle.files import MANIFEST_FILE, MODEL_FILE
+from ml_pipeline.bundle.permutation import explain_by_asking
 from ml_pipeline.canonical import sha256_hex
 from ml_pipeline.errors import CodesoftError, InvalidBundle
 from ml_pipeline.inputs import Row, RowValidator
+from ml_pipeline.learning.row_cleaning import clean_rows
 from ml_pipeline.spec import Features, InputField, Serving, Target
 
 if TYPE_CHECKING:
@@ -71,6 +74,7 @@ class ModelBundle:
         self.scorer_note: str | None = None
         self._features = Features.model_validate(spec["features"])
         self._cleaning: dict[str, list[str]] = spec["cleaning"]
+        self._fragmented = {tuple(block.columns) for block in self._features.blocks if block.kind == "char_ngrams"}
         self._validator = RowValidator(self.inputs)
         self._read_model = read_model
         self._loading = threading.Lock()
@@ -142,6 +146,27 @@ class ModelBundle:
     def contributions(self, row: Row) -> list[MemberContributions] | None:
         """What each n-gram and field of a checked row added to the decision, exactly; None where not compiled."""
         return None if self._compiled is None else self._compiled.contributions(row)
+
+    def explain(self, row: Row, answer: Answer) -> Explanation:
+        """What pushed `answer`, this bundle's to a checked row: exact where it is compiled, else by asking it again."""
+        members = self.contributions(row)
+        if members is not None:
+            return explain_exactly(
+                members,
+                clean_rows([row], self._cleaning)[0] if self._fragmented else row,
+                fragmented=self._fragmented,
+                probability=answer.probability,
+                threshold=answer.threshold,
+            )
+        column = 1 if answer.threshold is not None else self.labels.index(answer.label)
+        return explain_by_asking(
+            lambda rows: [line[column] for line in self._scorer.probabilities(rows)],
+            row,
+            inputs=self.inputs,
+            samples=self.validate([sample["inputs"] for sample in self.golden_samples]),
+            label=self.labels[column],
+            threshold=answer.threshold,
+        )
 
     def prove(self) -> None:
         """Raise InvalidBundle unless every golden sample gets the answer that was recorded when it was built.

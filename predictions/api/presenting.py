@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ml_pipeline.bundle.explaining import Explanation
 from ml_pipeline.bundle.model_bundle import Answer, ModelBundle
 from ml_pipeline.spec import InputField
 from predictions.services import Predicted
@@ -20,6 +21,9 @@ def present_predictions(predicted: Predicted) -> dict[str, Any]:
             for number, answer, part in zip(ids, predicted.answers, each_row(predicted.parts), strict=True)
         ],
     }
+    if predicted.explanations is not None:
+        for prediction, explanation in zip(content["predictions"], predicted.explanations, strict=True):
+            prediction["explanation"] = present_explanation(explanation)
     if predicted.ids is None:
         content["logged"] = False
     return content
@@ -39,6 +43,22 @@ def _prediction(prediction_id: str | None, answer: Answer, part: Routed) -> dict
     if answer.warnings:
         content["warnings"] = list(answer.warnings)
     return content
+
+
+def present_explanation(explanation: Explanation) -> dict[str, Any]:
+    return {
+        "source": explanation.source,
+        "method": explanation.method,
+        "label": explanation.label,
+        "baseline": explanation.baseline,
+        "probability": explanation.probability,
+        "threshold": explanation.threshold,
+        "distance": explanation.distance,
+        "contributions": [
+            {"fields": part.fields, "term": part.term, "contribution": part.points} for part in explanation.parts
+        ],
+        "rest": {"count": explanation.rest_count, "contribution": explanation.rest},
+    }
 
 
 def present_summary(live: LiveModel) -> dict[str, Any]:

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.http import QueryDict
 
 from predictions.api.parsing import printable
 from predictions.errors import InvalidRequest, TooManyRows
 
 ENTITY_ID_LENGTH = 200
+FLAGS = {"true": True, "1": True, "false": False, "0": False}
 KEYS = ("inputs", "entity_id")
 
 
@@ -45,6 +47,17 @@ def parse_request(body: Any) -> PredictionRequest:
     if faults:
         raise InvalidRequest("This is not a prediction request.", details={"fields": faults})
     return PredictionRequest(rows, entity_ids)
+
+
+def parse_flag(query: QueryDict, name: str) -> bool:
+    """A parameter of the address that is on or off, off where it is absent; InvalidRequest names it."""
+    values = query.getlist(name)
+    if not values:
+        return False
+    if len(values) > 1 or values[0] not in FLAGS:
+        fault = f"One of {', '.join(FLAGS)} is needed, once."
+        raise InvalidRequest(f"The parameter {name} is not on or off.", advice=fault, details={"fields": {name: fault}})
+    return FLAGS[values[0]]
 
 
 def _entity_ids(value: Any, count: int, *, as_list: bool) -> tuple[Sequence[str | None], str | None]:

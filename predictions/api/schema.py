@@ -12,16 +12,38 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.generators import SchemaGenerator
 from rest_framework.request import Request
 
-from predictions.api.requests import ENTITY_ID_LENGTH
-from predictions.api.schema_components import COMPONENTS, IDEMPOTENCY_KEY, LIMIT_HEADERS, error_responses
+from ml_pipeline.errors import InvalidInputs
+from predictions.api.presenting import present_predictions
+from predictions.api.requests import ENTITY_ID_LENGTH, FLAGS
+from predictions.api.schema_components import COMPONENTS, IDEMPOTENCY_KEY, LIMIT_HEADERS
+from predictions.api.schema_errors import (
+    CODES,
+    EVERYWHERE,
+    EVERYWHERE_ON_A_MODEL,
+    WITH_A_BODY,
+    WITH_A_KEY,
+    document_errors,
+)
 from predictions.api.schema_inputs import row_schema
 from predictions.api.versions import PARAMETER
 from predictions.route_names import CANARY, CHAMPION, NAMED
+from predictions.services import EXPLAINED_BY_ASKING, Predicted
 from predictions.serving import current
-from predictions.serving.routing import LiveModel, LiveVersion
+from predictions.serving.routing import LiveModel, LiveVersion, Routed
 
 SECURITY: list[dict[str, list[str]]] = [{"token": []}]
 _SHOWN_ROWS = 2
+_EXAMPLE_ID = "0198e4a2-7c10-7cc2-9d0c-3f6a1b2c4d5e"
+_PREDICTION_ERRORS = (
+    "invalid_inputs",
+    "too_many_rows",
+    "no_live_version",
+    "spool_full",
+    "not_a_number",
+    "rate_limited",
+    "unknown_version",
+    "version_not_served",
+)
 _VERSION: dict[str, Any] = {
     "name": PARAMETER,
     "in": "query",
@@ -29,6 +51,13 @@ _VERSION: dict[str, Any] = {
     "description": "Ask this version: the champion, the canary, or one of the last champions. It needs a token that "
     "may manage the model; a version that nobody approved cannot be asked.",
     "schema": {"type": "integer", "minimum": 1, "maximum": 999_999_999},
+}
+_EXPLAIN: dict[str, Any] = {
+    "name": "explain",
+    "in": "query",
+    "description": "Add to each prediction what pushed it. Exact where the model is linear; else estimated, "
+    f"for at most {EXPLAINED_BY_ASKING} rows a request.",
+    "schema": {"type": "string", "enum": list(FLAGS), "default": "false"},
 }
 
 Schema = dict[str, Any]
@@ -44,11 +73,12 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
         return dict(COMPONENTS["securitySchemes"]["token"])
 
 
-def build_schema(request: Request) -> Schema:
+def build_schema(request: Request | None = None) -> Schema:
     """OpenAPI 3.1 of all views and of every model that is live at this moment."""
     generator = SchemaGenerator()  # type: ignore[no-untyped-call]
     document: Schema = generator.get_schema(request=request, public=True)  # type: ignore[no-untyped-call]
     document["paths"] = {**_model_paths(), **document.get("paths", {})}
+    document_errors(document["paths"], {"invalid_inputs": _refused_inputs()})
     components = document.setdefault("components", {})
     for kind, entries in COMPONENTS.items():
         components[kind] = {**components.get(kind, {}), **entries}
@@ -66,13 +96,25 @@ def _model_paths() -> Schema:
     return paths
 
 
+def _refused_inputs() -> Schema:
+    """What a live model says to a row with an input that it does not have; nothing where none is live."""
+    for live in current().models.values():
+        if live.champion is not None:
+            try:
+                live.champion.bundle.validate([{"no_such_input": 1}])
+            except InvalidInputs as refused:
+                return {"code": refused.code, "message": str(refused), "details": refused.details}
+    return {}
+
+
 def _list_operation() -> Schema:
     return {
         "operationId": "list_models",
         "summary": "Models, live or not",
         "tags": ["models"],
         "security": SECURITY,
-        "responses": {"200": _json("#/components/schemas/ModelList"), **error_responses(401, 403, 405, 503)},
+        CODES: list(EVERYWHERE),
+        "responses": {"200": _json("#/components/schemas/ModelList")},
     }
 
 
@@ -84,7 +126,8 @@ def _detail_operation(models: Mapping[str, LiveModel]) -> Schema:
         "tags": ["models"],
         "security": SECURITY,
         "parameters": [name],
-        "responses": {"200": _json("#/components/schemas/Model"), **error_responses(401, 403, 404, 405, 503)},
+        CODES: list(EVERYWHERE_ON_A_MODEL),
+        "responses": {"200": _json("#/components/schemas/Model")},
     }
 
 
@@ -97,7 +140,8 @@ def _predict_operation(live: LiveModel, version: LiveVersion) -> Schema:
         "description": f"{bundle.description}\n\nVersion {version.version} is live.".strip(),
         "tags": ["predictions"],
         "security": SECURITY,
-        "parameters": [_VERSION, IDEMPOTENCY_KEY],
+        "parameters": [_EXPLAIN, _VERSION, IDEMPOTENCY_KEY],
+        CODES: [*EVERYWHERE_ON_A_MODEL, *WITH_A_BODY, *WITH_A_KEY, *_PREDICTION_ERRORS],
         "requestBody": {
             "required": True,
             "content": {"application/json": {"schema": _request_schema(row), "examples": _request_examples(version)}},
@@ -109,11 +153,16 @@ def _predict_operation(live: LiveModel, version: LiveVersion) -> Schema:
                 "content": {
                     "application/json": {
                         "schema": _response_schema(live.name, version),
-                        "examples": {"one_row": {"value": example_answer(live.name, version)}},
+                        "examples": {
+                            "one_row": {"summary": "One row", "value": example_answer(live.name, version)},
+                            "explained": {
+                                "summary": "One row, explained",
+                                "value": example_answer(live.name, version, explain=True),
+                            },
+                        },
                     }
                 },
             },
-            **error_responses(400, 401, 403, 404, 405, 409, 413, 415, 422, 429, 503),
         },
     }
 
@@ -157,18 +206,16 @@ def example_inputs(version: LiveVersion, number: int) -> Schema:
     return {name: value for name, value in inputs.items() if value is not None}
 
 
-def example_answer(model: str, version: LiveVersion) -> Schema:
+def example_answer(model: str, version: LiveVersion, *, explain: bool = False) -> Schema:
     """The answer to the first golden sample, with an id in the form of a real one."""
-    answer = version.bundle.predict(
-        version.bundle.validate([sample["inputs"] for sample in version.bundle.golden_samples[:1]])
+    bundle = version.bundle
+    rows = bundle.validate([sample["inputs"] for sample in bundle.golden_samples[:1]])
+    answers = bundle.predict(rows)
+    explanations = [bundle.explain(row, one) for row, one in zip(rows, answers, strict=True)] if explain else None
+    ids = [_EXAMPLE_ID for _ in rows]
+    return present_predictions(
+        Predicted(model, [Routed(CHAMPION, version, range(len(rows)))], answers, ids, explanations)
     )
-    prediction: Schema = {"id": "0198e4a2-7c10-7cc2-9d0c-3f6a1b2c4d5e"}
-    for one in answer:
-        prediction |= {"label": one.label, "probability": one.probability, "threshold": one.threshold}
-        prediction |= {"version": version.version, "route": CHAMPION}
-        if one.probabilities is not None:
-            prediction["probabilities"] = one.probabilities
-    return {"model": model, "version": version.version, "predictions": [prediction]}
 
 
 def _response_schema(model: str, version: LiveVersion) -> Schema:
@@ -185,6 +232,7 @@ def _response_schema(model: str, version: LiveVersion) -> Schema:
             "description": "Why that version: it is the champion, the canary for this entity, or the one you named.",
         },
         "warnings": {"type": "array", "items": {"type": "string"}},
+        "explanation": {"$ref": "#/components/schemas/Explanation"},
     }
     required = ["id", "label", "probability", "threshold", "version", "route"]
     if len(version.bundle.labels) > 2:

@@ -1,4 +1,4 @@
-"""The fixed parts of the OpenAPI document: the error, its responses, and the shapes of the model pages."""
+"""The fixed parts of the OpenAPI document: the error, the explanation, and the shapes of the model pages."""
 
 from typing import Any
 
@@ -7,50 +7,9 @@ _VERSION = {"type": ["integer", "null"], "description": "The live version; null 
 
 _SUMMARY: dict[str, Any] = {"name": _TEXT, "title": _TEXT, "description": _TEXT, "version": _VERSION}
 
-ERRORS: dict[int, tuple[str, str]] = {
-    400: (
-        "BadRequest",
-        "The body is not strict JSON (`malformed_body`), not a prediction request (`invalid_request`), or inputs break "
-        "the model's limits (`invalid_inputs`, with every bad field of every bad row). Nothing was predicted.",
-    ),
-    401: ("Unauthorized", "No token, or one that is unknown, revoked or expired."),
-    403: (
-        "Forbidden",
-        "The token lacks the scope, or has it on other models (`scope_missing`; `?version=` wants `manage`).",
-    ),
-    404: ("NotFound", "No model of that name, or none of its versions that can be asked for (`unknown_version`)."),
-    405: ("MethodNotAllowed", "Another method is needed; `Allow` names it."),
-    409: (
-        "Conflict",
-        "The same request, under the same `Idempotency-Key`, is being answered (`answer_in_progress`), or the bundle "
-        "of the version that you chose is not in memory (`version_not_served`). Try again.",
-    ),
-    413: ("TooLarge", "The body (`body_too_large`) or the number of rows (`too_many_rows`) is beyond the limit."),
-    415: ("UnsupportedMediaType", "The body must be `application/json`."),
-    422: ("KeyReused", "The `Idempotency-Key` was used for another request in the last 24 hours."),
-    429: (
-        "TooManyRequests",
-        "More requests a minute than the token or the model is allowed (`rate_limited`). Nothing was predicted; "
-        "`Retry-After` says when to come back.",
-    ),
-    503: (
-        "Unavailable",
-        "No live version (`no_live_version`), a full log (`spool_full`), a process that has just started "
-        "(`not_ready`), or a database that does not answer (`idempotency_unavailable`; only where a key was sent). "
-        "Try again later.",
-    ),
-}
-
 LIMIT_HEADERS: dict[str, Any] = {
     name: {"$ref": f"#/components/headers/{name}"} for name in ("RateLimit-Policy", "RateLimit")
 }
-
-
-def _response(status: int, description: str) -> dict[str, Any]:
-    waits = {"Retry-After": {"$ref": "#/components/headers/Retry-After"}}
-    headers = {429: {**LIMIT_HEADERS, **waits}, 503: waits}.get(status)
-    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
-    return {"description": description, "content": content, **({"headers": headers} if headers else {})}
 
 
 COMPONENTS: dict[str, dict[str, Any]] = {
@@ -73,6 +32,50 @@ COMPONENTS: dict[str, dict[str, Any]] = {
                 "code": {**_TEXT, "description": "Stable, for programs."},
                 "message": {**_TEXT, "description": "A sentence, for people."},
                 "details": {"type": "object", "description": "The fields and rows concerned."},
+            },
+        },
+        "Explanation": {
+            "type": "object",
+            "description": "What pushed the answer, in shares of probability: `baseline`, the contributions and `rest` "
+            "add up to `probability`, which is that of `label`.",
+            "required": [
+                "source",
+                "method",
+                "label",
+                "baseline",
+                "probability",
+                "threshold",
+                "distance",
+                "contributions",
+                "rest",
+            ],
+            "properties": {
+                "source": {"type": "string", "enum": ["exact", "permutation"]},
+                "method": _TEXT,
+                "label": _TEXT,
+                "baseline": {"type": "number", "description": "The probability where the contributions start."},
+                "probability": {"type": "number"},
+                "threshold": {"type": ["number", "null"]},
+                "distance": {"type": ["number", "null"], "description": "From the threshold to the probability."},
+                "contributions": {
+                    "type": "array",
+                    "description": "The strongest, at most ten each way.",
+                    "items": {
+                        "type": "object",
+                        "required": ["fields", "term", "contribution"],
+                        "properties": {
+                            "fields": {"type": "array", "items": _TEXT},
+                            "term": {"type": ["string", "null"], "description": "A word; null for a whole field."},
+                            "contribution": {"type": "number"},
+                        },
+                    },
+                },
+                "rest": {
+                    "type": "object",
+                    "description": "All others together.",
+                    "required": ["count", "contribution"],
+                    "properties": {"count": {"type": "integer"}, "contribution": {"type": "number"}},
+                },
             },
         },
         "ModelList": {
@@ -109,7 +112,6 @@ COMPONENTS: dict[str, dict[str, Any]] = {
         },
         "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}},
     },
-    "responses": {name: _response(status, description) for status, (name, description) in ERRORS.items()},
 }
 
 
@@ -123,8 +125,3 @@ IDEMPOTENCY_KEY: dict[str, Any] = {
     ),
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
-
-
-def error_responses(*statuses: int) -> dict[str, Any]:
-    """References to the shared responses of these statuses."""
-    return {str(status): {"$ref": f"#/components/responses/{ERRORS[status][0]}"} for status in statuses}

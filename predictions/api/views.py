@@ -18,7 +18,7 @@ from predictions.api.base import ApiView
 from predictions.api.idempotent import idempotent
 from predictions.api.parsing import JSON, read_json
 from predictions.api.presenting import present_model, present_predictions, present_summary
-from predictions.api.requests import parse_request
+from predictions.api.requests import parse_flag, parse_request
 from predictions.api.schema import build_schema
 from predictions.api.versions import chosen_version
 from predictions.authentication import Caller, caller_of
@@ -58,6 +58,7 @@ class PredictionsView(ApiView):
             services.find_model(model=model)
             version = chosen_version(request, model)
             asked = parse_request(read_json(request._request))
+            explain = bool(request._request.META.get("QUERY_STRING")) and parse_flag(request._request.GET, "explain")
         except CodesoftError as refusal:
             services.count_refusal(model, refusal)
             raise
@@ -68,6 +69,7 @@ class PredictionsView(ApiView):
             caller=request.user.get_username(),
             version=version,
             token=str(request.auth or ""),
+            explain=explain,
         )
         return HttpResponse(orjson.dumps(present_predictions(predicted)), content_type=JSON)
 

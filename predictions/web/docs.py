@@ -8,11 +8,11 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from predictions.api.presenting import present_input
-from predictions.api.schema import example_answer, example_inputs
-from predictions.api.schema_components import ERRORS
+from predictions.api.schema import build_schema, example_answer, example_inputs
+from predictions.api.schema_errors import documented_errors
 from predictions.serving import current
 from predictions.serving.routing import LiveModel, LiveVersion
-from predictions.web.results import curl_command
+from predictions.web.snippets import snippets
 from predictions.web.views import login_where_needed, takes
 
 _NOT_LIMITS = ("title", "help", "type", "required", "values")
@@ -25,10 +25,20 @@ def api_docs(request: HttpRequest) -> HttpResponse:
         "models": [
             _described(request, live, live.champion) for live in current().models.values() if live.champion is not None
         ],
-        "errors": [(status, text) for status, (_, text) in ERRORS.items()],
-        "base": request.build_absolute_uri("/api/v1/"),
+        "routes": _routes(),
+        "errors": documented_errors(),
+        "base": request.build_absolute_uri("/").rstrip("/"),
     }
     return render(request, "predictions/docs.html", context)
+
+
+def _routes() -> list[tuple[str, str, str]]:
+    """Method, path and purpose of every operation in the OpenAPI document."""
+    return [
+        (method.upper(), path, operation.get("summary") or operation.get("description", "").split("\n")[0])
+        for path, operations in build_schema()["paths"].items()
+        for method, operation in operations.items()
+    ]
 
 
 def _described(request: HttpRequest, live: LiveModel, version: LiveVersion) -> dict[str, Any]:
@@ -42,7 +52,8 @@ def _described(request: HttpRequest, live: LiveModel, version: LiveVersion) -> d
         "labels": version.bundle.labels,
         "url": url,
         "inputs": [_input_line(name, present_input(field)) for name, field in version.bundle.inputs.items()],
-        "curl": curl_command(request.build_absolute_uri(url), example),
+        "scope": f"{live.name}-",
+        "snippets": snippets(request.build_absolute_uri(url), example),
         "answer": json.dumps(example_answer(live.name, version), indent=2, ensure_ascii=False),
     }
 

@@ -69,10 +69,21 @@ def shown_fault(inputs: Mapping[str, InputField], fault: Mapping[str, str]) -> s
 
 def _field(name: str, field: InputField, value: str, error: str) -> FormField:
     widget, choices, attributes = _WIDGETS[type(field)](field)
-    label = field.title or name.replace("_", " ").capitalize()
     return FormField(
-        name, label, field.help, widget, value, error, not field.may_be_missing, choices, tuple(attributes.items())
+        name,
+        title_of(name, field),
+        field.help,
+        widget,
+        value,
+        error,
+        not field.may_be_missing,
+        choices,
+        tuple(attributes.items()),
     )
+
+
+def title_of(name: str, field: InputField) -> str:
+    return field.title or name.replace("_", " ").capitalize()
 
 
 def _text_of(field: InputField, value: Any) -> str:

@@ -1,29 +1,29 @@
-"""How an answer is shown: percentages, bars, and the same request as a command line."""
+"""How an answer is shown: percentages, bars, the distance to the threshold, and what pushed it."""
 
-import json
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from ml_pipeline.bundle.model_bundle import ModelBundle
 from predictions.services import Predicted
+from predictions.web.explanations import ShownExplanation, present_explanation
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One probability as a bar of 0 to 100, with the threshold's place where there is one."""
+    """One probability on a scale of 0 to 100, with the threshold's place and the distance where there is one."""
 
     label: str
     share: str
     width: float
     threshold: float | None = None
     threshold_share: str = ""
+    distance: str = ""
+    side: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What the result card shows."""
+    """What the result card shows: an answer that counts, or one that was tried (`is_what_if`)."""
 
     label: str
     is_positive: bool
@@ -31,10 +31,26 @@ class Result:
     version: int
     prediction_id: str
     warnings: tuple[str, ...]
+    explanation: ShownExplanation | None
+    is_what_if: bool
+
+    @property
+    def prefix(self) -> str:
+        """Of the card's ids: both kinds can stand on one page."""
+        return "what-if-" if self.is_what_if else ""
+
+    @property
+    def said(self) -> str:
+        """The answer in a sentence, for who hears it change."""
+        best = self.bars[0]
+        shares = best.share if best.label == self.label else f"{best.label}: {best.share}"
+        return f"What if: {self.label} ({shares}), not logged."
 
 
-def present_result(bundle: ModelBundle, predicted: Predicted) -> Result:
-    """The first answer, for a person. `is_positive` is whether the probability reaches the threshold."""
+def present_result(
+    bundle: ModelBundle, predicted: Predicted, texts: Mapping[str, str], *, is_what_if: bool = False
+) -> Result:
+    """The first answer to the form's `texts`, for a person. `is_positive`: the probability reaches the threshold."""
     answer = predicted.answers[0]
     if answer.threshold is not None:
         positive = bundle.labels[1]
@@ -45,7 +61,12 @@ def present_result(bundle: ModelBundle, predicted: Predicted) -> Result:
         bars = tuple(_bar(label, probability) for label, probability in by_share)
         reached = True
     prediction_id = predicted.ids[0] if predicted.ids else ""
-    return Result(answer.label, reached, bars, predicted.version, prediction_id, answer.warnings)
+    explanation = (
+        present_explanation(predicted.explanations[0], bundle.inputs, texts) if predicted.explanations else None
+    )
+    return Result(
+        answer.label, reached, bars, predicted.version, prediction_id, answer.warnings, explanation, is_what_if
+    )
 
 
 def key_metric(bundle: ModelBundle) -> tuple[str, str] | None:
@@ -67,18 +88,10 @@ def percentage(share: float) -> str:
     return f"{share * 100:.1f} %"
 
 
-def curl_command(url: str, row: Mapping[str, Any]) -> str:
-    """A command line that asks the API the same."""
-    body = json.dumps({"inputs": dict(row)}, ensure_ascii=False)
-    return (
-        f"curl {shlex.quote(url)} \\\n"
-        '  -H "Authorization: Token $TOKEN" \\\n'
-        "  -H 'Content-Type: application/json' \\\n"
-        f"  -d {shlex.quote(body)}"
-    )
-
-
 def _bar(label: str, probability: float, threshold: float | None = None) -> Bar:
-    shown = percentage(threshold) if threshold is not None else ""
-    place = None if threshold is None else round(threshold * 100, 2)
-    return Bar(label, percentage(probability), round(probability * 100, 2), place, shown)
+    share, width = percentage(probability), round(probability * 100, 2)
+    if threshold is None:
+        return Bar(label, share, width)
+    distance = f"{abs(probability - threshold) * 100:.1f}"
+    side = "above" if probability >= threshold else "below"
+    return Bar(label, share, width, round(threshold * 100, 2), percentage(threshold), distance, side)

@@ -18,8 +18,9 @@ from predictions import services
 from predictions.api.presenting import present_summary
 from predictions.serving import current
 from predictions.serving.routing import champion_of
-from predictions.web.fields import form_fields, row_of_texts, shown_fault, texts_of_row
-from predictions.web.results import Result, curl_command, key_metric, present_result
+from predictions.web.fields import form_fields, row_of_texts, shown_fault, texts_of_row, title_of
+from predictions.web.results import Result, key_metric, present_result
+from predictions.web.snippets import snippets
 
 SHOWN_EXAMPLES = 6
 
@@ -68,13 +69,13 @@ def model_page(request: HttpRequest, model: str) -> HttpResponse:
     result: Result | None = None
     errors: dict[str, str] = {}
     if request.method == "POST":
-        texts = {name: str(request.POST.get(name, "")) for name in bundle.inputs}
+        texts = _texts(request, bundle)
         row = row_of_texts(bundle.inputs, texts)
         try:
-            result = present_result(bundle, services.predict(model=model, rows=[row], caller=_caller(request)))
+            predicted = services.predict(model=model, rows=[row], caller=_caller(request), explain=True)
+            result = present_result(bundle, predicted, texts)
         except InvalidInputs as refused:
-            faults = refused.details["rows"][0]["errors"]
-            errors = {fault["field"]: shown_fault(bundle.inputs, fault) for fault in faults}
+            errors = _faults(bundle, refused)
     else:
         texts = texts_of_row(bundle.inputs, _example(bundle, request.GET.get("example", "")))
         row = row_of_texts(bundle.inputs, texts)
@@ -85,9 +86,34 @@ def model_page(request: HttpRequest, model: str) -> HttpResponse:
         "examples": _examples(bundle),
         "result": result,
         "errors": errors,
-        "curl": curl_command(_api_url(request, model), row if row and not errors else _example(bundle, "0")),
+        "snippets": snippets(_api_url(request, model), row if row and not errors else _example(bundle, "0")),
     }
     return render(request, "predictions/model.html", context, status=400 if errors else 200)
+
+
+@takes("POST")
+@login_where_needed
+def what_if(request: HttpRequest, model: str) -> HttpResponse:
+    """The card for the form as it stands while somebody edits it: tried, and not logged."""
+    bundle = champion_of(services.find_model(model=model)).bundle
+    texts = _texts(request, bundle)
+    try:
+        predicted = services.what_if(model=model, row=row_of_texts(bundle.inputs, texts))
+    except InvalidInputs as refused:
+        faults = [(title_of(name, bundle.inputs[name]), fault) for name, fault in _faults(bundle, refused).items()]
+        return render(request, "predictions/what_if_refused.html", {"faults": faults}, status=400)
+    result = present_result(bundle, predicted, texts, is_what_if=True)
+    return render(request, "predictions/result.html", {"result": result})
+
+
+def _texts(request: HttpRequest, bundle: ModelBundle) -> dict[str, str]:
+    return {name: str(request.POST.get(name, "")) for name in bundle.inputs}
+
+
+def _faults(bundle: ModelBundle, refused: InvalidInputs) -> dict[str, str]:
+    """What is wrong with each field of a form."""
+    faults = refused.details["rows"][0]["errors"]
+    return {fault["field"]: shown_fault(bundle.inputs, fault) for fault in faults}
 
 
 def _caller(request: HttpRequest) -> str:

@@ -132,11 +132,3 @@ class VerificationShape(BaseModel):
             logged=AnsweredShape(label=row.label, probability=row.probability),
             now=AnsweredShape(label=found.label, probability=found.probability),
         )
-
-
-class ErrorShape(BaseModel):
-    """Every error, and `pending`."""
-
-    code: str
-    message: str
-    details: dict[str, Any]

@@ -11,13 +11,13 @@ from rest_framework.response import Response
 
 from predictions.api.base import ApiView
 from predictions.api.parsing import read_json
+from predictions.api.schema_errors import CODES, EVERYWHERE, WITH_A_BODY
 from predictions.authentication import Caller
 from predictions.errors import LogUnavailable
 from predictions.prediction_log.ids import parse_id
 from predictions.scopes import FEEDBACK, READ
 from predictions.verification import verify
 from registry_ui.api.receipt_shapes import (
-    ErrorShape,
     FeedbackRequest,
     FeedbackShape,
     ReceiptShape,
@@ -28,28 +28,12 @@ from registry_ui.selectors import prediction_of, receipt_of
 from registry_ui.selectors.receipts import caller_sees_inputs
 from registry_ui.services.feedback import feedback_give
 
-_ERRORS = {
-    400: "No such request: `details` names what is wrong (`invalid_request`, `invalid_inputs`, `unknown_label`).",
-    401: "No token, or one that is not valid.",
-    404: "No such prediction in the log, or none that the caller may see (`unknown_prediction`).",
-    405: "Another method is needed.",
-    409: (
-        "`inputs_not_kept`: send what was asked. `input_hash_differs`: something else was asked then. "
-        "`invalid_bundle`: the version's bundle is lost or no longer gives its golden answers."
-    ),
-    413: "The body is too large.",
-    415: "The body must be `application/json`.",
-    503: "The log cannot be read or written now (`log_unavailable`), or `verifier_busy`. Try again.",
-}
-_PENDING = OpenApiResponse(
-    ErrorShape, "`pending`: the prediction may still be on its way. `Retry-After` says when to ask."
-)
+_VERIFY_ERRORS = ("invalid_inputs", "inputs_not_kept", "input_hash_differs", "invalid_bundle", "verifier_busy")
 _ID = OpenApiParameter("prediction", OpenApiTypes.UUID, OpenApiParameter.PATH, description="As the answer gave it.")
 
 
-def _answers(success: dict[int, Any], *errors: int) -> dict[int, Any]:
-    faults = {status: OpenApiResponse(ErrorShape, _ERRORS[status]) for status in (401, 404, 405, 503, *errors)}
-    return {**success, **faults}
+def _fails(*codes: str) -> dict[str, Any]:
+    return {CODES: [*EVERYWHERE, "unknown_prediction", "log_unavailable", *codes]}
 
 
 class LogView(ApiView):
@@ -68,7 +52,8 @@ class ReceiptView(LogView):
         operation_id="get_receipt",
         tags=["predictions"],
         parameters=[_ID],
-        responses=_answers({200: ReceiptShape, 202: _PENDING}),
+        responses={200: ReceiptShape},
+        extensions=_fails("pending"),
     )
     def get(self, request: Request, prediction: str) -> Response:
         """The receipt of a prediction: what was answered, and the version, run, commit and data behind it."""
@@ -87,7 +72,8 @@ class VerifyView(LogView):
         tags=["predictions"],
         parameters=[_ID],
         request=VerifyRequest,
-        responses=_answers({200: VerificationShape, 202: _PENDING}, 400, 409, 413, 415),
+        responses={200: VerificationShape},
+        extensions=_fails("pending", *WITH_A_BODY, *_VERIFY_ERRORS),
     )
     def post(self, request: Request, prediction: str) -> Response:
         """Ask the same again of the very bundle that answered, whether or not it still serves."""
@@ -107,17 +93,12 @@ class FeedbackView(LogView):
         tags=["predictions"],
         parameters=[_ID],
         request=FeedbackRequest,
-        responses=_answers(
-            {
-                200: OpenApiResponse(FeedbackShape, "Told before; the label that was told last holds."),
-                201: OpenApiResponse(FeedbackShape, "The first label of this prediction."),
-                202: OpenApiResponse(FeedbackShape, "Kept until the prediction is in the log, and checked then."),
-            },
-            400,
-            409,
-            413,
-            415,
-        ),
+        responses={
+            200: OpenApiResponse(FeedbackShape, "Told before; the label that was told last holds."),
+            201: OpenApiResponse(FeedbackShape, "The first label of this prediction."),
+            202: OpenApiResponse(FeedbackShape, "Kept until the prediction is in the log, and checked then."),
+        },
+        extensions=_fails(*WITH_A_BODY, "unknown_label"),
     )
     def post(self, request: Request, prediction: str) -> Response:
         """Tell the true label. The same again changes nothing; another one replaces it and keeps the earlier."""

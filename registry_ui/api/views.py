@@ -5,13 +5,14 @@ from typing import Any
 
 from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from pydantic import BaseModel
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from predictions.api.base import ApiView
 from predictions.api.idempotent import HEADER, idempotent
+from predictions.api.schema_errors import CODES, EVERYWHERE_ON_A_MODEL, WITH_A_BODY, WITH_A_KEY
 from registry_ui.api.shapes import (
     DecisionRequest,
     DecisionShape,
@@ -46,24 +47,10 @@ _KEY = OpenApiParameter(
     pattern="^[!-~]{1,255}$",
     description="The same request under the same key gets the same answer for 24 hours.",
 )
-_ERRORS = {
-    400: "No such request: `details` names what is wrong.",
-    401: "No token, or one that is not valid.",
-    403: (
-        "The caller may not do this: `scope_missing` (of the token) and `permission_refused` (of its owner) name what "
-        "is missing, `four_eyes` wants somebody else."
-    ),
-    404: "No such model, version or run.",
-    405: "Another method is needed.",
-    409: (
-        "Not in this state: `stale_generation` (with what happened meanwhile), `wrong_state`, `frozen` (until when), "
-        "`incompatible_inputs` (which fields), `rolled_back_before` (which decision to acknowledge) or `run_active`."
-    ),
-    413: "The body is too large.",
-    415: "The body must be `application/json`.",
-    422: "The `Idempotency-Key` was used for another request.",
-    503: "The database that keeps answers by their `Idempotency-Key` does not answer. Try again with the same key.",
-}
+_DECISION_ERRORS = (
+    "four_eyes", "reason_required", "invalid_share", "wrong_state", "stale_generation", "frozen", "incompatible_inputs",
+    "rolled_back_before", "stale_recommendation",
+)  # fmt: skip
 _DECIDE: dict[str, Callable[..., Decision]] = {
     "approve": version_approve,
     "reject": version_reject,
@@ -80,15 +67,14 @@ _DECIDE: dict[str, Callable[..., Decision]] = {
 _MAKES_SERVE = {"approve", "set_canary", "promote_canary", "roll_back"}
 
 
-def _answers(success: dict[int, Any], *errors: int) -> dict[int, Any]:
-    faults = {status: OpenApiResponse(OpenApiTypes.OBJECT, _ERRORS[status]) for status in (401, 404, 405, *errors)}
-    return {**success, **faults}
+def _fails(*codes: str) -> dict[str, Any]:
+    return {CODES: [*EVERYWHERE_ON_A_MODEL, "permission_refused", *codes]}
 
 
 class VersionsView(ApiView):
     """`GET /api/v1/models/<model>/versions`"""
 
-    @extend_schema(operation_id="list_versions", tags=["registry"], responses=_answers({200: VersionsShape}, 403))
+    @extend_schema(operation_id="list_versions", tags=["registry"], responses={200: VersionsShape}, extensions=_fails())
     def get(self, request: Request, model: str) -> Response:
         """Versions of a model, newest first, at most 100."""
         deployment = deployment_get(model=model)
@@ -108,7 +94,12 @@ class VersionsView(ApiView):
 class DecisionsView(ApiView):
     """`GET` and `POST /api/v1/models/<model>/versions/<number>/decisions`"""
 
-    @extend_schema(operation_id="list_decisions", tags=["registry"], responses=_answers({200: DecisionsShape}, 403))
+    @extend_schema(
+        operation_id="list_decisions",
+        tags=["registry"],
+        responses={200: DecisionsShape},
+        extensions=_fails("unknown_version"),
+    )
     def get(self, request: Request, model: str, number: str) -> Response:
         """Every decision about a version, newest first."""
         version = version_get(model=model, number=int(number))
@@ -122,7 +113,8 @@ class DecisionsView(ApiView):
         tags=["registry"],
         request=DecisionRequest,
         parameters=[_KEY],
-        responses=_answers({201: DecisionShape}, 400, 403, 409, 413, 415, 422, 503),
+        responses={201: DecisionShape},
+        extensions=_fails("unknown_version", *WITH_A_BODY, *WITH_A_KEY, *_DECISION_ERRORS),
     )
     @idempotent
     def post(self, request: Request, model: str, number: str) -> Response:
@@ -151,7 +143,8 @@ class ServedView(ApiView):
         operation_id="get_served",
         tags=["registry"],
         parameters=[OpenApiParameter("at", OpenApiTypes.DATETIME, required=True, description="A past moment.")],
-        responses=_answers({200: ServedShape}, 400, 403),
+        responses={200: ServedShape},
+        extensions=_fails("invalid_request"),
     )
     def get(self, request: Request, model: str) -> Response:
         """What the model served at a moment, who decided that, and why. A version's first moment belongs to it."""
@@ -168,7 +161,8 @@ class RunsView(ApiView):
         tags=["runs"],
         request=None,
         parameters=[_KEY],
-        responses=_answers({202: RunShape}, 400, 403, 409, 413, 422, 503),
+        responses={202: RunShape},
+        extensions=_fails("run_active", *WITH_A_KEY),
     )
     @idempotent
     def post(self, request: Request, model: str) -> Response:
@@ -181,7 +175,7 @@ class RunsView(ApiView):
 class RunView(ApiView):
     """`GET /api/v1/models/<model>/runs/<id>`"""
 
-    @extend_schema(operation_id="get_run", tags=["runs"], responses=_answers({200: RunShape}, 403))
+    @extend_schema(operation_id="get_run", tags=["runs"], responses={200: RunShape}, extensions=_fails("unknown_run"))
     def get(self, request: Request, model: str, run: str) -> Response:
         """How far a run is."""
         Actor.person(request.user).require(VIEW, model)
@@ -196,7 +190,8 @@ class CancellationView(ApiView):
         tags=["runs"],
         request=None,
         parameters=[_KEY],
-        responses=_answers({200: RunShape}, 400, 403, 409, 413, 422, 503),
+        responses={200: RunShape},
+        extensions=_fails("unknown_run", "wrong_state", *WITH_A_KEY),
     )
     @idempotent
     def post(self, request: Request, model: str, run: str) -> Response:

@@ -1,12 +1,15 @@
 """The OpenAPI document: made from what is live, true about what is accepted and answered."""
 
 import json
+from html import unescape
 from typing import Any
 
 import pytest
 from django.test import Client
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
+from ml_pipeline.environment import PROJECT_ROOT
+from predictions.api.schema_errors import documented_errors
 from predictions.serving.process import ServingProcess
 from tests.bundles import build_wine_bundle
 from tests.deployments import deploy
@@ -68,12 +71,40 @@ def test_what_the_service_refuses_the_schema_refuses(document: dict[str, Any]) -
 
 def test_every_error_is_declared_and_references_resolve(document: dict[str, Any]) -> None:
     for operation in operations(document).values():
-        assert set(operation["responses"]) == set("200 400 401 403 404 405 409 413 415 422 429 503".split())
+        assert set(operation["responses"]) == set("200 400 401 403 404 405 409 413 415 422 429 500 503".split())
     text = json.dumps(document)
     for reference in {part.split('"')[0] for part in text.split('"$ref": "#/')[1:]}:
         node: Any = document
         for key in reference.split("/"):
             node = node[key]
+
+
+def test_every_route_gives_an_example_of_each_of_its_errors(document: dict[str, Any]) -> None:
+    validator = Draft202012Validator(document["components"]["schemas"]["Error"])
+    status_of = {error.code: error.status for error in documented_errors()}
+    told = set()
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            refusals = {status: answer for status, answer in operation["responses"].items() if int(status) >= 400}
+            assert {"401", "405"} <= set(refusals), path
+            for status, answer in refusals.items():
+                content = answer["content"]["application/json"]
+                assert content["schema"] == {"$ref": "#/components/schemas/Error"}
+                for code, example in content["examples"].items():
+                    validator.validate(example["value"])
+                    assert (example["value"]["code"], status_of[code]) == (code, int(status))
+                    told.add(code)
+            assert set(operation["x-error-codes"]) <= set(status_of), path
+    assert {"invalid_inputs", "four_eyes", "run_active", "unknown_run", "authentication_failed"} <= told
+
+
+def test_pages_for_people_tell_of_every_error_and_what_to_do(client: Client, live: ServingProcess) -> None:
+    page = unescape(client.get("/api/v1/docs").content.decode())
+    written = (PROJECT_ROOT / "docs/api.md").read_text()
+    for error in documented_errors():
+        assert f"<code>{error.code}</code></td><td>{error.meaning}</td><td>{error.advice}</td>" in page
+        assert f"| {error.status} | `{error.code}` | {error.meaning} | {error.advice} |\n" in written
+    assert written.partition("## Errors")[2].count("\n| ") == len(documented_errors()) + 1
 
 
 def test_the_page_for_people_shows_every_live_model(client: Client, live: ServingProcess) -> None:
