@@ -1,13 +1,15 @@
 """gunicorn's configuration: `gunicorn codesoft.wsgi:application -c codesoft/gunicorn.py`.
 
-The application is loaded after the fork (no `preload_app`): a model that was used in the master would hang the
-children's OpenMP, and threads do not survive a fork. The master alone wipes the metrics folder and owns the metrics
-server, which ends with it however it dies, because its standard input closes.
+The master imports what every worker needs, once, so that they share the pages; the application itself starts after the
+fork (no `preload_app`): a model that was used in the master would hang the children's OpenMP, and threads do not
+survive a fork. New code or settings therefore need a new master, not a HUP. The master alone wipes the metrics folder
+and owns the metrics server, which ends with it however it dies, because its standard input closes.
 
 Metrics are files that every process maps into its memory. On a disk that is full the kernel ends whoever touches a new
 page of such a file (SIGBUS), so they lie in memory where the machine has a folder there.
 """
 
+import gc
 import json
 import os
 import shutil
@@ -68,6 +70,26 @@ def on_starting(server: Any) -> None:
             probe.bind((_host, _metrics_port))
         except OSError as error:
             sys.exit(f"[error] METRICS_PORT {_metrics_port} cannot be used: {error.strerror}. Choose another.")
+    _import_for_all()
+
+
+def _import_for_all() -> None:
+    """Django, every view and the code of bundles: no model, no thread, no connection.
+
+    What stands is frozen for the garbage collector, whose marks would copy each page in each worker.
+    """
+    import django  # noqa: PLC0415 - the environment above is read at import
+    from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415
+    from django.urls import get_resolver  # noqa: PLC0415
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "codesoft.settings")
+    try:
+        django.setup()
+    except ImproperlyConfigured as error:
+        sys.exit(f"[error] {error}")
+    _ = get_resolver().url_patterns
+    gc.collect()
+    gc.freeze()
 
 
 def when_ready(server: Any) -> None:
