@@ -70,8 +70,7 @@ def predict(
         entities = entity_ids or [None] * len(rows)
         parts = routes(live, entities, ids) if version is None else [_named(live, version, len(ids))]
         checked = validated(parts, rows)
-        scored = [part.version.bundle.predict(own) for part, own in zip(parts, checked, strict=True)]
-        explanations = _explained(parts, checked, scored) if explain else None
+        scored, explanations = _explained(parts, checked) if explain else (_scored(parts, checked), None)
         latency = time.perf_counter() - started
         lines = [
             _lines(_shared_columns(model, part, caller, token, latency), part, ids, entities, own, answers)
@@ -89,9 +88,9 @@ def what_if(*, model: str, row: object) -> Predicted:
     """What the champion would answer to one row, explained: tried, not logged, and without an id (docs/adr/0016)."""
     parts = [Routed(CHAMPION, champion_of(find_model(model=model)), range(1))]
     checked = validated(parts, [row])
-    scored = [parts[0].version.bundle.predict(checked[0])]
+    scored, explanations = _explained(parts, checked)
     metrics.WHAT_IFS.labels(model).inc()
-    return Predicted(model, parts, scored[0], None, _explained(parts, checked, scored))
+    return Predicted(model, parts, scored[0], None, explanations)
 
 
 def find_model(*, model: str) -> LiveModel:
@@ -115,12 +114,19 @@ def _named(live: LiveModel, number: int, rows: int) -> Routed:
     return Routed(NAMED, serving_process().version_named(live, number), range(rows))
 
 
+def _scored(parts: Sequence[Routed], checked: Sequence[Sequence[Row]]) -> list[list[Answer]]:
+    return [part.version.bundle.predict(rows) for part, rows in zip(parts, checked, strict=True)]
+
+
 def _explained(
-    parts: Sequence[Routed], checked: Sequence[Sequence[Row]], scored: Sequence[Sequence[Answer]]
-) -> list[Explanation]:
-    """One for each row, in the order of the request; TooManyRows where a model has to be asked for too many."""
+    parts: Sequence[Routed], checked: Sequence[Sequence[Row]]
+) -> tuple[list[list[Answer]], list[Explanation]]:
+    """Each part's answers, and an explanation of each row in the order of the request.
+
+    TooManyRows where a model has to be asked for too many.
+    """
     explained = []
-    for part, rows, answers in zip(parts, checked, scored, strict=True):
+    for part, rows in zip(parts, checked, strict=True):
         bundle = part.version.bundle
         if bundle.scorer != "compiled" and len(rows) > EXPLAINED_BY_ASKING:
             raise TooManyRows(
@@ -128,8 +134,9 @@ def _explained(
                 advice="Its explanations are sampled by asking it often. Send fewer rows, or do not ask to explain.",
                 details={"limit_rows": EXPLAINED_BY_ASKING},
             )
-        explained.append([bundle.explain(row, answer) for row, answer in zip(rows, answers, strict=True)])
-    return in_order(parts, explained)
+        explained.append(bundle.explain(rows))
+    answers = [[answer for answer, _ in own] for own in explained]
+    return answers, [explanation for _, explanation in in_order(parts, explained)]
 
 
 def _shared_columns(model: str, part: Routed, caller: str, token: str, latency: float) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def live_bundle(state: Path) -> ModelBundle:
 
 def as_pipeline(bundle: ModelBundle) -> Pipeline:
     """Cleaning, vectorizers and classifier of a model that reads one text."""
-    encoder = bundle._encoder
+    encoder = bundle.pipeline.encoder
     names = encoder._cleaning["text"]
     vectorizers = [
         (str(number), block._vectorizer) for number, block in enumerate(encoder.blocks) if isinstance(block, NgramBlock)
@@ -67,7 +67,7 @@ def as_pipeline(bundle: ModelBundle) -> Pipeline:
         [
             ("clean", FunctionTransformer(_text_cleaner(cleaning.clean, names))),
             ("features", FeatureUnion(vectorizers)),
-            ("classifier", bundle._estimator),
+            ("classifier", bundle.pipeline.estimator),
         ]
     )
 

@@ -145,19 +145,30 @@ class ModelBundle:
 
     def contributions(self, row: Row) -> list[MemberContributions] | None:
         """What each n-gram and field of a checked row added to the decision, exactly; None where not compiled."""
-        return None if self._compiled is None else self._compiled.contributions(row)
+        return None if self._compiled is None else self._compiled.contributions(row)[1]
 
-    def explain(self, row: Row, answer: Answer) -> Explanation:
-        """What pushed `answer`, this bundle's to a checked row: exact where it is compiled, else by asking it again."""
-        members = self.contributions(row)
-        if members is not None:
-            return explain_exactly(
-                members,
-                clean_rows([row], self._cleaning)[0] if self._fragmented else row,
-                fragmented=self._fragmented,
-                probability=answer.probability,
-                threshold=answer.threshold,
-            )
+    def explain(self, rows: Sequence[Row]) -> list[tuple[Answer, Explanation]]:
+        """Each checked row's answer, and what pushed it: exact where compiled, else by asking again and again."""
+        if self._compiled is not None:
+            return [self._explained_exactly(self._compiled, row) for row in rows]
+        return [
+            (answer, self._explained_by_asking(row, answer))
+            for row, answer in zip(rows, self.predict(rows), strict=True)
+        ]
+
+    def _explained_exactly(self, scorer: CompiledScorer, row: Row) -> tuple[Answer, Explanation]:
+        line, members = scorer.contributions(row)
+        answer = self._answer(line, self._warnings(row, scorer))
+        explanation = explain_exactly(
+            members,
+            clean_rows([row], self._cleaning)[0] if self._fragmented else row,
+            fragmented=self._fragmented,
+            probability=answer.probability,
+            threshold=answer.threshold,
+        )
+        return answer, explanation
+
+    def _explained_by_asking(self, row: Row, answer: Answer) -> Explanation:
         column = 1 if answer.threshold is not None else self.labels.index(answer.label)
         return explain_by_asking(
             lambda rows: [line[column] for line in self._scorer.probabilities(rows)],
@@ -213,11 +224,13 @@ class ModelBundle:
     def _answers(self, scorer: Scorer, rows: Sequence[Row]) -> list[Answer]:
         if not rows:
             return []
-        answer = self._multiclass if self.threshold is None else self._binary
         return [
-            answer(line, self._warnings(row, scorer))
+            self._answer(line, self._warnings(row, scorer))
             for row, line in zip(rows, scorer.probabilities(rows), strict=True)
         ]
+
+    def _answer(self, line: Sequence[float], warnings: tuple[str, ...]) -> Answer:
+        return self._multiclass(line, warnings) if self.threshold is None else self._binary(line, warnings)
 
     def _binary(self, line: Sequence[float], warnings: tuple[str, ...]) -> Answer:
         probability, threshold = line[1], self.threshold

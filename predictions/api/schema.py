@@ -210,11 +210,16 @@ def example_answer(model: str, version: LiveVersion, *, explain: bool = False) -
     """The answer to the first golden sample, with an id in the form of a real one."""
     bundle = version.bundle
     rows = bundle.validate([sample["inputs"] for sample in bundle.golden_samples[:1]])
-    answers = bundle.predict(rows)
-    explanations = [bundle.explain(row, one) for row, one in zip(rows, answers, strict=True)] if explain else None
-    ids = [_EXAMPLE_ID for _ in rows]
+    explained = bundle.explain(rows) if explain else []
+    parts = [Routed(CHAMPION, version, range(len(rows)))]
     return present_predictions(
-        Predicted(model, [Routed(CHAMPION, version, range(len(rows)))], answers, ids, explanations)
+        Predicted(
+            model=model,
+            parts=parts,
+            answers=[answer for answer, _ in explained] or bundle.predict(rows),
+            ids=[_EXAMPLE_ID for _ in rows],
+            explanations=[explanation for _, explanation in explained] or None,
+        )
     )
 
 

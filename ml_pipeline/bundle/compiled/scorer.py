@@ -65,13 +65,17 @@ class CompiledScorer:
         """Category fields whose word was never seen in training."""
         return [column.field for column in self._words if not column.knows(row[column.field])]
 
-    def contributions(self, row: Row) -> list[MemberContributions]:
-        """What each feature of the row added to each member's score of the positive (else the likeliest) label."""
+    def contributions(self, row: Row) -> tuple[list[float], list[MemberContributions]]:
+        """The row's probabilities, and what each feature added to each member's score of one label.
+
+        That is the positive label, or of several the likeliest. The row is read once for both.
+        """
         read = self._read(row)
         scores = self._scores(read)
         means = self._means(scores)
-        label = 1 if len(self._labels) == 2 else _likeliest(self._finished(means))
-        return [
+        line = self._finished(means)
+        label = 1 if len(self._labels) == 2 else _likeliest(line)
+        return line, [
             MemberContributions(
                 label=self._labels[label],
                 weight=member.share,

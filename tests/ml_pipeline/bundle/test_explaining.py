@@ -92,9 +92,8 @@ def boosted_trees() -> ModelBundle:
 
 
 def explain(bundle: ModelBundle, inputs: dict[str, Any]) -> Explanation:
-    (row,) = bundle.validate([inputs])
-    (answer,) = bundle.predict([row])
-    return bundle.explain(row, answer)
+    ((_, explanation),) = bundle.explain(bundle.validate([inputs]))
+    return explanation
 
 
 def test_boosted_trees_are_asked_and_their_parts_add_up_the_same_each_time() -> None:
@@ -147,11 +146,11 @@ def test_a_compiled_vote_over_words_and_characters_adds_up_for_any_text(text: st
     bundle = compiled_vote()
     assert bundle.scorer == "compiled"
     row: Row = {"text": text}
-    (answer,) = bundle.predict([row])
-    explanation = bundle.explain(row, answer)
+    ((answer, explanation),) = bundle.explain([row])
     members = bundle.contributions(row) or []
 
     assert explanation.source == "exact"
+    assert [answer] == bundle.predict([row])
     assert total(explanation) == pytest.approx(answer.probability, abs=1e-9)
     assert sum(one.weight * one.to_probability(one.baseline) for one in members) == explanation.baseline
     if not explanation.rest_count:

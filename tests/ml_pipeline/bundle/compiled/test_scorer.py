@@ -156,7 +156,7 @@ def test_what_is_no_sum_is_not_compiled_and_says_why(
 def test_contributions_add_up_to_the_score_and_the_probability(name: str, classes: int, row: Row) -> None:
     compiled = family(name, classes).compiled
     (probabilities,) = compiled.probabilities([row])
-    members = compiled.contributions(row)
+    _, members = compiled.contributions(row)
     for member in members:
         assert member.baseline + sum(one.value for one in member.contributions) == pytest.approx(member.score, abs=1e-9)
     mean = sum(member.weight * member.to_probability(member.score) for member in members)
@@ -166,7 +166,7 @@ def test_contributions_add_up_to_the_score_and_the_probability(name: str, classe
 
 
 def test_a_column_of_a_table_contributes_under_its_name() -> None:
-    (member,) = mixed("plain").compiled.contributions(training_rows(2)[0][1])
+    _, (member,) = mixed("plain").compiled.contributions(training_rows(2)[0][1])
     assert [one.fields for one in member.contributions if one.term is None] == [
         ("size",),
         ("width",),
