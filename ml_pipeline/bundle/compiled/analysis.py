@@ -14,7 +14,7 @@ Found = Callable[[str], Iterable[int | None]]
 _KNOWN = {"analyzer", "ngrams", "ngram_range", "token_pattern", "lowercase", "strip_accents", "stop_words"}
 _TOKEN_PATTERN = r"(?u)\b\w\w+\b"  # noqa: S105 - scikit-learn's default
 _SPACES = re.compile(r"\s\s+")
-_REMEMBERED_WORDS, _LONGEST_REMEMBERED = 4_096, 24  # a bound on what foreign texts can make a process keep: 1 MB
+_REMEMBERED_WORDS, _LONGEST_REMEMBERED = 16_384, 24  # a bound on what foreign texts can make a process keep: 4 MB
 
 
 class Lookup:
