@@ -153,7 +153,10 @@ PEERS: tuple[Peer, ...] = (
         "/api/v1/constant",
         _our_body,
         None,
-        variables=_production,
+        variables=lambda port, places: {
+            **_production(port, places),
+            "DJANGO_SETTINGS_MODULE": "benchmarks.serving.constant.settings",
+        },
         headers=_our_token,
         folder=PROJECT_ROOT,
         uses_state=True,
