@@ -1,9 +1,13 @@
 """The short way of an API request: what the longer way would have seen to is seen to here."""
 
+import gc
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
+from knox.models import AuthToken
+from rest_framework.request import Request
 
 from predictions.serving.process import ServingProcess
 
@@ -49,3 +53,17 @@ def test_answers_are_counted_by_view_and_status(process: ServingProcess) -> None
 def test_a_page_under_the_same_prefix_is_a_page(process: ServingProcess) -> None:
     process.refresh()
     assert Client().get("/api/v1/docs").headers["Content-Type"].startswith("text/html")
+
+
+def test_what_an_answered_request_was_made_of_goes_with_it(process: ServingProcess) -> None:
+    """A cycle among them would be left to the garbage collector, whose pauses are the slowest answers."""
+    _, token = AuthToken.objects.create(User.objects.create_user("caller"))
+    process.refresh()
+    client = Client(headers={"authorization": f"Token {token}"})
+    gc.collect()
+    gc.disable()
+    try:
+        assert client.get("/api/v1/models").status_code == 200
+        assert [one for one in gc.get_objects() if isinstance(one, Request)] == []
+    finally:
+        gc.enable()
