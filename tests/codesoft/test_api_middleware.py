@@ -55,15 +55,16 @@ def test_a_page_under_the_same_prefix_is_a_page(process: ServingProcess) -> None
     assert Client().get("/api/v1/docs").headers["Content-Type"].startswith("text/html")
 
 
-def test_what_an_answered_request_was_made_of_goes_with_it(process: ServingProcess) -> None:
+def test_what_a_prediction_s_request_was_made_of_goes_with_its_answer(live: ServingProcess) -> None:
     """A cycle among them would be left to the garbage collector, whose pauses are the slowest answers."""
     _, token = AuthToken.objects.create(User.objects.create_user("caller"))
-    process.refresh()
-    client = Client(headers={"authorization": f"Token {token}"})
+    live.refresh()
+    client, path = Client(headers={"authorization": f"Token {token}"}), "/api/v1/models/sentiment/predictions"
     gc.collect()
     gc.disable()
     try:
-        assert client.get("/api/v1/models").status_code == 200
-        assert [one for one in gc.get_objects() if isinstance(one, Request)] == []
+        answer = client.post(path, {"inputs": {"text": "a fine film"}}, content_type="application/json")
+        assert answer.status_code == 200
+        assert [one for one in gc.get_objects() if isinstance(one, Request) and one.path == path] == []
     finally:
         gc.enable()
