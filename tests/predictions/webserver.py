@@ -57,7 +57,16 @@ class WebServer:
             start_new_session=True,
         )
         wait_for(lambda: self.status("/readyz" if ready else "/healthz") == 200, 180, self.log)
+        wait_for(self._tells_metrics, 60, self.log)
         return self
+
+    def _tells_metrics(self) -> bool:
+        """Their server is a process of its own, which workers may overtake."""
+        try:
+            socket.create_connection(("127.0.0.1", self.metrics_port), timeout=5).close()
+        except OSError:
+            return False
+        return True
 
     def stop(self, with_signal: signal.Signals = signal.SIGTERM) -> None:
         """End the whole group; with SIGKILL no process gets to do anything."""
