@@ -22,12 +22,12 @@ from django.db import DatabaseError, InterfaceError, connection
 from ml_pipeline.bundle.model_bundle import ModelBundle
 from predictions import metrics
 from predictions.errors import NotReady, VersionNotServed
-from predictions.observations import BUNDLE_NOT_LOADED, faults_tell, record_observation_once
 from predictions.prediction_log.shipping import ship_spool
 from predictions.prediction_log.spool import Spool
 from predictions.selectors import read_snapshot
+from predictions.serving.faults import FaultReports
 from predictions.serving.routing import LiveModel, LiveVersion, named
-from predictions.serving.shelf import BundleShelf, Failure
+from predictions.serving.shelf import BundleShelf
 from predictions.serving.turns import taking_turns
 from predictions.snapshot import Release, Route, Snapshot
 from predictions.statements import bound_statements
@@ -44,7 +44,6 @@ REWRITE_SECONDS = 30.0
 BOOT_SECONDS = 20.0
 FLUSH_SECONDS = 5.0
 ASKED_SECONDS = 2.0  # how long a request for a former version waits for its bundle
-TELL_FAULTS_SECONDS = 10.0
 SWAPS_SHOWN = 16
 STATEMENT_MILLISECONDS = 2_000
 SNAPSHOT_FILE = "snapshot.json"
@@ -103,9 +102,7 @@ class ServingProcess:
         self._loaded = False
         self._threads: list[threading.Thread] = []
         self._written: Snapshot | None = None
-        self._reported: set[str] = set()
-        self._told: frozenset[str] = frozenset()
-        self._told_at = 0.0
+        self._faults = FaultReports(self.name)
         self._asked: dict[str, threading.Event] = {}
         self._swaps: deque[Mapping[str, Any]] = deque(maxlen=SWAPS_SHOWN)
 
@@ -206,8 +203,8 @@ class ServingProcess:
     def ship(self) -> None:
         """Ship the spool once and report what could not be loaded. While the database is away both wait."""
         try:
-            self._report_failures()
-            self._tell_faults()
+            if (current := self._current) is not None:
+                self._faults.tell(current.snapshot, self._failures())
             ship_spool(spool=self.spool)
         except (DatabaseError, InterfaceError, OSError) as error:  # the last: no space to set refused lines aside
             connection.close()
@@ -234,7 +231,7 @@ class ServingProcess:
             snapshot_age_seconds=round(self._age(current), 1),
             process=self.name,
             models={name: _described(model) for name, model in current.models.items()},
-            failures={bundle: failure.message for bundle, failure in self._failures()},
+            failures=self._failures(),
             swaps=tuple(self._swaps),
         )
 
@@ -281,8 +278,9 @@ class ServingProcess:
         used = {*current.snapshot.bundles, *(one.bundle.hash for one in serving)}
         self._shelf.forget_unused(used, copies_of=former)
 
-    def _failures(self) -> list[tuple[str, Failure]]:
-        return list(self._shelf.failures.items())
+    def _failures(self) -> dict[str, str]:
+        """Why bundles are not in memory; a copy, because the loading thread writes there."""
+        return {bundle: failure.message for bundle, failure in list(self._shelf.failures.items())}
 
     def _boot_from_file(self, error: Exception) -> None:
         if self._current is None and (snapshot := Snapshot.read_file(self._file)) is not None:
@@ -351,39 +349,6 @@ class ServingProcess:
             self._written = snapshot
         except OSError as error:
             log.warning("serving.snapshot_not_written", error=str(error))
-
-    def _report_failures(self) -> None:
-        current = self._current
-        for bundle_hash, failure in self._failures():
-            if current is not None and bundle_hash not in self._reported:
-                record_observation_once(
-                    kind=BUNDLE_NOT_LOADED,
-                    subject=bundle_hash,
-                    message=failure.message,
-                    model=current.snapshot.model_of(bundle_hash),
-                )
-                self._reported.add(bundle_hash)
-
-    def _tell_faults(self) -> None:
-        """Say in the database what this process cannot load, at once when that changes and now and then after."""
-        current = self._current
-        if current is None:
-            return
-        faults = {bundle: failure.message for bundle, failure in self._failures()}
-        _count_faults(current, faults)
-        if faults.keys() == self._told and (not faults or time.monotonic() - self._told_at < TELL_FAULTS_SECONDS):
-            return
-        faults_tell(
-            process=self.name,
-            faults={bundle: (current.snapshot.model_of(bundle), message) for bundle, message in faults.items()},
-        )
-        self._told, self._told_at = frozenset(faults), time.monotonic()
-
-
-def _count_faults(current: Current, faults: Collection[str]) -> None:
-    for name, route in current.snapshot.routes.items():
-        missing = {release.bundle for release in route.releases}.intersection(faults)
-        metrics.BUNDLES_NOT_LOADED.labels(name).set(len(missing))
 
 
 def _board(folder: Path) -> Board:
