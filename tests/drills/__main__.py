@@ -61,7 +61,7 @@ def standing(servers: Servers, folder: Path) -> Iterator[Stand]:
         MLFLOW_TRACKING_URI=servers.mlflow.url,
     ).prepare()
     try:
-        stand.web.start()
+        stand.start()
         yield stand
     finally:
         stand.web.stop(signal.SIGKILL)

@@ -67,7 +67,11 @@ def fill_disk(stand: Stand, disk: Path, *, seconds: float, rate: float, clients:
     report.check(set(codes) <= {"spool_full"}, f"failures by code: {dict(codes)}")
     report.check(all(one.worker in (0, old[0]) for one in cut), "a worker that was not killed broke connections")
     report.check(survived == set(old[1:]), "a worker died of the full disk")
-    report.check(bool(answering) and new == {answering}, "a worker could not start on the full disk")
+    report.check(
+        bool(answering) and new == {answering},
+        f"a worker could not start on the full disk: {old} before, {answering} answered then, {sorted(new)} are new. "
+        f"Their log ends: {stand.web.log.read_text(errors='replace')[-500:]!r}",
+    )
     report.check(not late, f"{len(late)} requests failed although there was room again")
     report.check(not missing, f"{len(missing)} answered predictions are not in the log")
     return report

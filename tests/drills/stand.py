@@ -48,6 +48,13 @@ class Stand:
         self.token = json.loads(self.decider("prepare"))["token"]
         return self
 
+    def start(self) -> "Stand":
+        """The web processes, all of them: the first is ready while the others are still being forked."""
+        self.web.start()
+        count = int(self.web.environment["WEB_CONCURRENCY"])
+        assert wait_until(lambda: len(self.workers()) == count, _START_SECONDS), self.workers()
+        return self
+
     @contextmanager
     def moved_to(self, folder: Path) -> Iterator["Stand"]:
         """More web processes over the same database, with the same bundles in another state folder."""
@@ -55,7 +62,7 @@ class Stand:
         moved = Stand(folder, self.postgresql, workers=int(self.web.environment["WEB_CONCURRENCY"]))
         moved.token = self.token
         try:
-            moved.web.start()
+            moved.start()
             yield moved
         finally:
             moved.web.stop(signal.SIGKILL)

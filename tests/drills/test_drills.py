@@ -34,7 +34,7 @@ def stand(tmp_path_factory: pytest.TempPathFactory, servers: tuple[PostgreSQL, R
     postgresql, redis = servers
     stand = Stand(tmp_path_factory.mktemp("drills"), postgresql, workers=2, REDIS_URL=redis.url)
     try:
-        stand.prepare().web.start()
+        stand.prepare().start()
         yield stand
     finally:
         stand.web.stop(signal.SIGKILL)
