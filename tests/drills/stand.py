@@ -78,12 +78,15 @@ class Stand:
     def answers_from_another_than(self, old: Collection[int]) -> int | None:
         """The first worker beside the old ones that answers on a connection of its own; None where none does."""
         new = wait_until(lambda: [pid for pid in self.workers() if pid not in old], _START_SECONDS)
+        if not new:
+            return None
         try:
-            probe = self.load(rate=20, clients=1, reach=new or [0])
+            probe = self.load(rate=20, clients=1, reach=new)
         except NotReached:
             return None
-        with probe.running():
-            return new[0] if wait_until(lambda: any(one.status for one in probe.answered), _START_SECONDS) else None
+        with probe.running():  # a broken connection is made anew, perhaps to an old worker: its answers tell nothing
+            wait_until(lambda: any(one.status and one.worker in new for one in probe.answered), _START_SECONDS)
+        return next((one.worker for one in probe.answered if one.status and one.worker in new), None)
 
     def decider(self, *arguments: str) -> str:
         with self.deciding(*arguments) as process:
