@@ -38,6 +38,7 @@ class Stand:
 
     def __init__(self, folder: Path, postgresql: PostgreSQL, *, workers: int, **environment: str) -> None:
         self.postgresql = postgresql
+        self._count = workers
         self.web = WebServer(
             folder, DATABASE_URL=postgresql.url, WEB_CONCURRENCY=str(workers), LOG_LEVEL="warning", **environment
         )
@@ -51,15 +52,14 @@ class Stand:
     def start(self) -> "Stand":
         """The web processes, all of them: the first is ready while the others are still being forked."""
         self.web.start()
-        count = int(self.web.environment["WEB_CONCURRENCY"])
-        assert wait_until(lambda: len(self.workers()) == count, _START_SECONDS), self.workers()
+        assert wait_until(lambda: len(self.workers()) == self._count, _START_SECONDS), self.workers()
         return self
 
     @contextmanager
     def moved_to(self, folder: Path) -> Iterator["Stand"]:
         """More web processes over the same database, with the same bundles in another state folder."""
         shutil.copytree(Path(self.web.environment["VAR_DIR"]) / "bundles", folder / "bundles")
-        moved = Stand(folder, self.postgresql, workers=int(self.web.environment["WEB_CONCURRENCY"]))
+        moved = Stand(folder, self.postgresql, workers=self._count)
         moved.token = self.token
         try:
             moved.start()
@@ -84,9 +84,12 @@ class Stand:
             probe = self.load(rate=20, clients=1, reach=new)
         except NotReached:
             return None
-        with probe.running():  # a broken connection is made anew, perhaps to an old worker: its answers tell nothing
-            wait_until(lambda: any(one.status and one.worker in new for one in probe.answered), _START_SECONDS)
-        return next((one.worker for one in probe.answered if one.status and one.worker in new), None)
+
+        def answering() -> int | None:  # a broken connection is made anew, perhaps to an old worker
+            return next((one.worker for one in probe.answered if one.status and one.worker in new), None)
+
+        with probe.running():
+            return wait_until(answering, _START_SECONDS)
 
     def decider(self, *arguments: str) -> str:
         with self.deciding(*arguments) as process:
