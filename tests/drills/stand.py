@@ -61,6 +61,7 @@ class Stand:
         shutil.copytree(Path(self.web.environment["VAR_DIR"]) / "bundles", folder / "bundles")
         moved = Stand(folder, self.postgresql, workers=self._count)
         moved.token = self.token
+        moved.web.log = self.web.log.with_name("moved.log")  # not where the disk may be full
         try:
             moved.start()
             yield moved
