@@ -22,6 +22,8 @@ from typing import Any
 from gunicorn import util
 
 from codesoft.metrics_folder import make_empty, metrics_folder
+from codesoft.web_worker.seats import Seats
+from codesoft.web_worker.worker import WebWorker
 from ml_pipeline.environment import Environment
 
 _production = os.environ.get("CODESOFT_ENV") == "production"
@@ -36,7 +38,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 bind = f"{_host}:{os.environ.get('PORT') or 8000}"
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
-worker_class = "gthread"  # a slow client holds one thread, not a worker
+worker_class = WebWorker
 threads = int(os.environ.get("WEB_THREADS") or 4)
 timeout = 60
 graceful_timeout = 20
@@ -47,6 +49,7 @@ errorlog = "-"
 loglevel = os.environ.get("LOG_LEVEL", "info").lower()
 
 _metrics_server: subprocess.Popen[bytes] | None = None
+_seats = Seats(64)  # more workers than that go uncounted
 
 
 def _write_error(sock: socket.socket, status: int, reason: str, message: str) -> None:
@@ -98,6 +101,10 @@ def when_ready(server: Any) -> None:
     _metrics_server = subprocess.Popen(command, stdin=subprocess.PIPE)
 
 
+def pre_fork(server: Any, worker: Any) -> None:
+    worker.seats, worker.seat = _seats, _seats.take()
+
+
 def post_fork(server: Any, worker: Any) -> None:
     """Let go of the pipe: the metrics server must end with the master, not with the last worker."""
     if _metrics_server is not None and _metrics_server.stdin is not None:
@@ -113,6 +120,7 @@ def worker_exit(server: Any, worker: Any) -> None:
 def child_exit(server: Any, worker: Any) -> None:
     from prometheus_client import multiprocess  # noqa: PLC0415 - after the folder is set
 
+    _seats.leave(worker.seat)
     multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 

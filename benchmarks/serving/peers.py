@@ -94,8 +94,16 @@ def _our_token(places: Places) -> dict[str, str]:
     return {"Authorization": f"Token {read_token(places.state)}"}
 
 
-def _our_gunicorn(application: str) -> Callable[[str, int, Places], list[str]]:
-    return lambda python, _port, _places: [python, "-m", "gunicorn", application, "-c", "codesoft/gunicorn.py"]
+def _our_gunicorn(application: str, *options: str) -> Callable[[str, int, Places], list[str]]:
+    return lambda python, _port, _places: [
+        python,
+        "-m",
+        "gunicorn",
+        application,
+        "-c",
+        "codesoft/gunicorn.py",
+        *options,
+    ]
 
 
 def _ours(name: str, title: str, requirements: str, command: Callable[[str, int, Places], list[str]]) -> Peer:
@@ -144,6 +152,12 @@ def _bin(python: str, command: str) -> str:
 
 PEERS: tuple[Peer, ...] = (
     _ours(OURS, "this product", "serving", _our_gunicorn("codesoft.wsgi:application")),
+    _ours(
+        "codesoft-gthread",
+        "this product under gunicorn's own threads",
+        "serving",
+        _our_gunicorn("codesoft.wsgi:application", "--worker-class", "gthread"),
+    ),
     _ours("codesoft-granian", "this product under granian", "granian", _granian),
     Peer(
         CONSTANT,
