@@ -52,6 +52,14 @@ class Connection:
             self._received += data
 
     @property
+    def has_unread(self) -> bool:
+        """Whether something has arrived that no thread has had time for."""
+        try:
+            return bool(self.socket.recv(1, socket.MSG_DONTWAIT | socket.MSG_PEEK))
+        except OSError:
+            return False
+
+    @property
     def has_request(self) -> bool:
         """Whether the next request is here, so that answering it waits for nobody.
 

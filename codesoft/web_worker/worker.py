@@ -25,9 +25,6 @@ from codesoft.web_worker.response import Response
 from codesoft.web_worker.seats import Seats
 
 TICK_SECONDS = 1.0
-REQUEST_SECONDS = 10  # from a request's first byte to its last
-LINGER_SECONDS = 2.0  # what is left to a client to read its last answer
-PARTING_SECONDS = 1.0  # how long a worker that ends still answers on open connections, and says that it closes them
 GIVE_WAY_SECONDS = 0.002
 _ONCE = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLONESHOT
 _NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
@@ -36,6 +33,9 @@ _NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
 class WebWorker(Worker):  # type: ignore[misc]
     """HTTP/1.1 without TLS, for a place behind a load balancer. Seats are given before the fork, or not at all."""
 
+    request_seconds = 10  # from a request's first byte to its last
+    linger_seconds = 2.0  # what is left to a client to read its last answer
+    parting_seconds = 1.0  # how long a worker that ends still answers on open connections, and says that it closes them
     seats: Seats | None = None
     seat: int | None = None
 
@@ -99,7 +99,7 @@ class WebWorker(Worker):  # type: ignore[misc]
         if len(self._open) >= self.cfg.worker_connections:
             self._close_longest_idle()
         environ = environ_of_connection(self._environ, peer, sock.getsockname())
-        connection = Connection(sock, peer, self.cfg, environ=environ, seconds=REQUEST_SECONDS)
+        connection = Connection(sock, peer, self.cfg, environ=environ, seconds=self.request_seconds)
         self._open.add(connection)
         self._tell_seats()
         self._epoll.register(connection.fileno, 0)
@@ -124,12 +124,15 @@ class WebWorker(Worker):  # type: ignore[misc]
             self._close(connection)
         else:
             if not stays:
-                connection.hang_up(LINGER_SECONDS)
+                connection.hang_up(self.linger_seconds)
             self._wait_for_more(connection)
 
     def _wait_for_more(self, connection: Connection) -> None:
         if not connection.leaving:
-            connection.wait(idle_seconds=self.cfg.keepalive, request_seconds=REQUEST_SECONDS)
+            connection.wait(idle_seconds=self.cfg.keepalive, request_seconds=self.request_seconds)
+        self._arm(connection)
+
+    def _arm(self, connection: Connection) -> None:
         self._waiting[connection.fileno] = connection
         self._epoll.modify(connection.fileno, _ONCE)
 
@@ -142,7 +145,7 @@ class WebWorker(Worker):  # type: ignore[misc]
         except (NoMoreData, StopIteration):
             return False
         except BlockingIOError:  # neither a body that goes on nor a client that reads
-            self.log.info("Gave up a client that was silent for %d seconds.", REQUEST_SECONDS)
+            self.log.info("Gave up a client that was silent for %d seconds.", self.request_seconds)
         except ConnectionError:
             self.log.debug("The client hung up.")
         except Exception as error:  # what is no HTTP, and what the application did not catch
@@ -163,6 +166,8 @@ class WebWorker(Worker):  # type: ignore[misc]
         environ = environ_of_request(connection.environ, request)
         try:
             self._send(self.wsgi(environ, response.start_response), response)
+        except (BlockingIOError, ConnectionError):
+            raise
         except Exception:
             if not response.headers_sent:
                 raise
@@ -190,13 +195,17 @@ class WebWorker(Worker):  # type: ignore[misc]
         connection.close()  # which takes it out of the epoll too
 
     def _close_overdue(self) -> None:
+        """Give up whoever was silent for too long. Where all threads are busy, clients have spoken and wait for us."""
         now = time.monotonic()
         for fileno, connection in self._waiting.copy().items():
             if connection.deadline < now and self._waiting.pop(fileno, None) is not None:
-                self._close(connection)
+                if connection.has_unread and not connection.leaving:
+                    self._arm(connection)
+                else:
+                    self._close(connection)
 
     def _close_longest_idle(self) -> bool:
-        """Make room. The first of the waiting ones has waited longest."""
+        """Make room: the first of the waiting ones has waited longest."""
         for fileno in self._waiting.copy():
             connection = self._waiting.pop(fileno, None)
             if connection is not None:
@@ -206,7 +215,7 @@ class WebWorker(Worker):  # type: ignore[misc]
 
     def _part(self) -> None:
         """Answer what is under way and what still comes on open connections for a moment; then close them."""
-        quiet = time.monotonic() + PARTING_SECONDS
+        quiet = time.monotonic() + self.parting_seconds
         last = quiet + self.cfg.graceful_timeout
         while self._open and (now := time.monotonic()) < last:
             self.notify()
