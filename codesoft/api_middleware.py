@@ -15,7 +15,6 @@ from django_prometheus.middleware import Metrics
 from prometheus_client import Counter, Histogram
 from rest_framework.response import Response
 
-from codesoft.request_bodies import drain_body
 from predictions.api.base import ApiView
 
 _KNOWN_PATHS = 512
@@ -48,8 +47,6 @@ class ApiMiddleware:
         response.headers["X-Content-Type-Options"] = "nosniff"
         if self._hsts and request.is_secure():
             response.headers["Strict-Transport-Security"] = self._hsts
-        if response.status_code >= 400:
-            drain_body(request)
         _count(match.view_name or "", request.method or "", response.status_code, time.perf_counter() - started)
         return response
 

@@ -48,7 +48,6 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "codesoft.api_middleware.ApiMiddleware",  # first: what it answers passes none of the others
-    "codesoft.request_bodies.DrainBodyMiddleware",
     "codesoft.health.ProbeMiddleware",  # before host validation: probes come with the pod's address as Host
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",

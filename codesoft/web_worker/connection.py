@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from gunicorn import http
+from gunicorn.http.errors import ParseException
 
 RECEIVE_BYTES = 65_536
 KEPT_BYTES = 262_144  # a longer request is read by the thread that answers it
@@ -87,8 +88,11 @@ class Connection:
         return next(self.parser)
 
     def finish_request(self) -> bool:
-        """Discard what nobody read of the body, keep what came behind it; False when the body does not end."""
-        if not self.parser.finish_body(max_bytes=KEPT_BYTES):
+        """Discard what nobody read of the body, keep what came behind it; False when the body has no proper end."""
+        try:
+            if not self.parser.finish_body(max_bytes=KEPT_BYTES):
+                return False
+        except (OSError, ParseException):
             return False
         self._received = self.parser.unreader.take_buffered()
         return True

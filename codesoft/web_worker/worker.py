@@ -34,7 +34,7 @@ class WebWorker(Worker):  # type: ignore[misc]
     """HTTP/1.1 without TLS, for a place behind a load balancer. Seats are given before the fork, or not at all."""
 
     request_seconds = 10  # from a request's first byte to its last
-    linger_seconds = 2.0  # what is left to a client to read its last answer
+    linger_seconds = 5.0  # what is left to a client to read its last answer
     parting_seconds = 1.0  # how long a worker that ends still answers on open connections, and says that it closes them
     seats: Seats | None = None
     seat: int | None = None
