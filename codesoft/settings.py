@@ -81,6 +81,10 @@ TEMPLATES = [
 ]
 
 
+# How long a statement may go without a word from PostgreSQL; 0 is no limit.
+DATABASE_PATIENCE_SECONDS = configuration.whole_number("DATABASE_PATIENCE_SECONDS", 30)
+
+
 def _database() -> dict[str, Any]:
     """SQLite needs WAL and immediate transactions, or concurrent writers meet lock errors."""
     database = configuration.database(state=VAR_DIR)
@@ -93,7 +97,7 @@ def _database() -> dict[str, Any]:
     else:
         database["CONN_MAX_AGE"] = 60
         database["CONN_HEALTH_CHECKS"] = True
-        database["OPTIONS"] = {"connect_timeout": 3}
+        database["OPTIONS"] = {"connect_timeout": 3, "patience": DATABASE_PATIENCE_SECONDS}
     return database
 
 
