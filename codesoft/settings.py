@@ -255,8 +255,10 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PRODUCTION else
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"first_of_each": {"()": "codesoft.logs.FirstOfEach"}},
     "formatters": {"line": {"()": "codesoft.logs.formatter"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {name: {"filters": ["first_of_each"]} for name in ("django.request", "codesoft.error_status")},
     "root": {"handlers": ["console"], "level": configuration.log_level()},
 }
 
