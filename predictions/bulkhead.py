@@ -35,8 +35,7 @@ class Bulkhead:
         hangs, and who asks then is refused at once: a queue of them would hold the last thread for as many waits.
         """
         with self._moved:
-            patience = self._moved_at + PLACE_SECONDS - time.monotonic()
-            if not self._moved.wait_for(self._has_room, max(0.0, patience)):
+            if not (self._has_room() or self._wait_for_room()):
                 metrics.DATABASE_REFUSALS.inc()
                 raise DatabaseUnavailable(
                     "The database does not answer, and as many requests as may wait for it already do.",
@@ -48,6 +47,10 @@ class Bulkhead:
         with self._moved:
             self._move(-1)
             self._moved.notify()
+
+    def _wait_for_room(self) -> bool:
+        patience = self._moved_at + PLACE_SECONDS - time.monotonic()
+        return self._moved.wait_for(self._has_room, max(0.0, patience))
 
     def _has_room(self) -> bool:
         return self._inside < self._places
