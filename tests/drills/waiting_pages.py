@@ -19,7 +19,7 @@ from tests.drills.stand import TEXTS, Stand
 
 KEYED = "prediction with a key"
 _PERIOD = 1.0  # seconds between two requests of one reader: what a person or a poller does
-_WARMING_SECONDS = 2.0  # the first page of a process builds the admin
+_WARMING_SHARE = 0.4  # of a phase: the first page of a process builds the admin
 _KEYED_SECONDS = 1.0  # half a second of patience, and the machine's noise
 _REFUSED = {"database_unavailable", "log_unavailable", "idempotency_unavailable"}
 
@@ -91,13 +91,14 @@ def wait_on_pages(
 ) -> Report:
     """As long before, during and after the hang; `readers` of each kind, spread over the workers.
 
-    `most` bounds the p99 of predictions without a key, in ms; `timing` makes a refusal before the hang a violation.
+    `most` bounds the p99 of predictions without a key, in ms, while the server hangs. `timing` makes it a bound before
+    and after that, too, and a refusal before it a violation: both want a machine that has nothing else to do.
     """
     questions = [question for question in _questions(stand) for _ in range(readers)]
     load = stand.load(rate=rate, clients=clients)
     outage = Outage(stand.postgresql, "hung")
     with load.running(), _reading(stand, questions) as asked:
-        _phase(_WARMING_SECONDS)
+        _phase(seconds * _WARMING_SHARE)
         before = _phase(seconds)
         outage.begin()
         try:
@@ -109,14 +110,14 @@ def wait_on_pages(
     columns = ["who", "phase", "requests", "200", "refused", "p50 in ms", "p99 in ms"]
     report = Report("PostgreSQL hangs while pages are read", columns)
     phases = {"before": before, "during": during, "after": after}
-    _judge_predictions(report, stand, load, phases, most)
+    _judge_predictions(report, stand, load, phases, most, timing=timing)
     _judge_readers(report, asked(), phases, timing=timing)
     report.add("refusals by the metric", "", "", "", _refusals(stand), "", "")
     return report
 
 
 def _judge_predictions(
-    report: Report, stand: Stand, load: Load, phases: dict[str, tuple[float, float]], most: float
+    report: Report, stand: Stand, load: Load, phases: dict[str, tuple[float, float]], most: float, *, timing: bool
 ) -> None:
     for phase, (start, end) in phases.items():
         due = load.due(start, end)
@@ -125,7 +126,8 @@ def _judge_predictions(
         p50, p99 = percentile(latencies, 50), percentile(latencies, 99)
         report.add("prediction", phase, len(due), good, len(due) - good, p50, p99)
         report.check(good == len(due) > 0, f"{phase}: {len(due) - good} of {len(due)} predictions failed")
-        report.check(p99 <= most, f"{phase}: the p99 of predictions was {p99:.1f} ms, {most:.0f} ms are meant")
+        judged = timing or phase == "during"
+        report.check(not judged or p99 <= most, f"{phase}: p99 of predictions {p99:.1f} ms, {most:.0f} are meant")
     _, missing = stand.wait_for_log([number for one in load.answered for number in one.ids])
     report.check(not missing, f"{len(missing)} answered predictions are not in the log")
 
