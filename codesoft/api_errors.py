@@ -8,15 +8,14 @@ from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from codesoft.error_status import retry_headers, status_of
-from ml_pipeline.errors import CodesoftError
+from codesoft.error_status import error_of_ours, retry_headers, status_of
 
 
 def handle(error: Exception, context: Mapping[str, Any]) -> Response | None:
     """The response to an exception of a view; None lets a fault of ours become a 500 (`codesoft.error_pages`)."""
-    if isinstance(error, CodesoftError):
-        body = error_body(error.code, str(error), error.details)
-        return Response(body, status=status_of(error), headers=retry_headers(error))
+    if (ours := error_of_ours(error)) is not None:
+        body = error_body(ours.code, str(ours), ours.details)
+        return Response(body, status=status_of(ours), headers=retry_headers(ours))
     if isinstance(error, Http404):
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):

@@ -14,6 +14,7 @@ env = environ.Env()
 
 _MODES = ("laptop", "production")
 SQLITE = "django.db.backends.sqlite3"
+POSTGRESQL = "codesoft.postgresql"
 _SCHEMES = ("postgres", "postgresql", "sqlite")
 
 
@@ -74,6 +75,8 @@ def database(*, state: Path) -> dict[str, Any]:
     with suppress(ValueError):  # it quotes the address, password and all, so that it cannot stand as the cause
         if url.partition("://")[0] in _SCHEMES:  # else the library warns of it, in the same words
             configured: dict[str, Any] = env.db("DATABASE_URL")
+            if configured["ENGINE"] != SQLITE:
+                configured["ENGINE"] = POSTGRESQL
             return configured
     raise ImproperlyConfigured(
         "DATABASE_URL is no address of PostgreSQL. It looks like postgres://USER:PASSWORD@HOST:5432/NAME, "

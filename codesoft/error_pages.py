@@ -1,5 +1,6 @@
 """Errors outside a view: JSON under `/api/`, a page for a browser. None of them needs the database."""
 
+import sys
 from collections.abc import Callable
 
 from django.core.exceptions import RequestDataTooBig
@@ -7,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonR
 from django.shortcuts import render
 
 from codesoft.api_errors import error_body
-from codesoft.error_status import retry_headers, status_of
+from codesoft.error_status import error_of_ours, retry_headers, status_of
 from ml_pipeline.errors import CodesoftError
 
 API_PREFIX = "/api/"
@@ -28,12 +29,8 @@ class ErrorPagesMiddleware:
         return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if not isinstance(exception, CodesoftError):
-            return None
-        response = _answer(request, status_of(exception), exception.code, exception.message, exception.advice)
-        for name, value in retry_headers(exception).items():
-            response[name] = value
-        return response
+        ours = error_of_ours(exception)
+        return None if ours is None else _answer_to_error(request, ours)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -61,7 +58,18 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """Also where a middleware asked the database: what it raised passes no `process_exception`."""
+    ours = error_of_ours(sys.exception())
+    if ours is not None:
+        return _answer_to_error(request, ours)
     return _answer(request, 500, "internal_error", "Something went wrong on our side.", "It has been logged.")
+
+
+def _answer_to_error(request: HttpRequest, error: CodesoftError) -> HttpResponse:
+    response = _answer(request, status_of(error), error.code, error.message, error.advice)
+    for name, value in retry_headers(error).items():
+        response[name] = value
+    return response
 
 
 def _answer(request: HttpRequest, status: int, code: str, message: str, advice: str = "") -> HttpResponse:

@@ -1,10 +1,15 @@
 """The one table from an error's class to its HTTP status. A class that is not listed has its nearest base's."""
 
+import structlog
+from django.db import InterfaceError, OperationalError
+
 from ml_pipeline import errors as pipeline
 from ml_pipeline.errors import CodesoftError
 from predictions import errors as predictions
 from predictions.api.schema_errors import DocumentedError
 from registry_ui import errors as registry
+
+_log = structlog.get_logger(__name__)
 
 STATUS: dict[type[CodesoftError], int] = {
     CodesoftError: 500,
@@ -30,6 +35,7 @@ STATUS: dict[type[CodesoftError], int] = {
     predictions.SpoolFull: 503,
     predictions.UnknownPrediction: 404,
     predictions.PredictionPending: 202,
+    predictions.DatabaseUnavailable: 503,
     predictions.LogUnavailable: 503,
     predictions.InputsNotKept: 409,
     predictions.InputHashDiffers: 409,
@@ -96,6 +102,16 @@ _ADVICE_ON: dict[type[CodesoftError], str] = {
     pipeline.InvalidInputs: "Correct the fields named in `details`: nothing was predicted.",
 }
 RETRY_AFTER_SECONDS = 5
+
+
+def error_of_ours(error: BaseException | None) -> CodesoftError | None:
+    """What somebody can act on: an error of ours, or a database that does not answer. None for a fault."""
+    if isinstance(error, OperationalError | InterfaceError):
+        _log.error("database.unavailable", exc_info=error)
+        return predictions.DatabaseUnavailable(
+            "The database does not answer.", advice="Try again in a few seconds. Predictions go on meanwhile."
+        )
+    return error if isinstance(error, CodesoftError) else None
 
 
 def status_of(error: CodesoftError) -> int:

@@ -16,6 +16,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,13 @@ def post_fork(server: Any, worker: Any) -> None:
     """Let go of the pipe: the metrics server must end with the master, not with the last worker."""
     if _metrics_server is not None and _metrics_server.stdin is not None:
         _metrics_server.stdin.close()
+
+
+def post_worker_init(worker: Any) -> None:
+    """All answering threads but one may be inside the database at once."""
+    from predictions.bulkhead import Bulkhead, count_this_thread  # noqa: PLC0415 - metrics, after the folder is set
+
+    worker.begin_thread = partial(count_this_thread, Bulkhead(worker.cfg.threads - 1))
 
 
 def worker_exit(server: Any, worker: Any) -> None:

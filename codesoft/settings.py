@@ -80,6 +80,10 @@ TEMPLATES = [
 ]
 
 
+# How long a statement may go without a word from PostgreSQL; 0 is no limit.
+DATABASE_PATIENCE_SECONDS = configuration.whole_number("DATABASE_PATIENCE_SECONDS", 30)
+
+
 def _database() -> dict[str, Any]:
     """SQLite needs WAL and immediate transactions, or concurrent writers meet lock errors."""
     database = configuration.database(state=VAR_DIR)
@@ -92,7 +96,7 @@ def _database() -> dict[str, Any]:
     else:
         database["CONN_MAX_AGE"] = 60
         database["CONN_HEALTH_CHECKS"] = True
-        database["OPTIONS"] = {"connect_timeout": 3}
+        database["OPTIONS"] = {"connect_timeout": 3, "patience": DATABASE_PATIENCE_SECONDS}
     return database
 
 
@@ -250,8 +254,10 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PRODUCTION else
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"first_of_each": {"()": "codesoft.logs.FirstOfEach"}},
     "formatters": {"line": {"()": "codesoft.logs.formatter"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {name: {"filters": ["first_of_each"]} for name in ("django.request", "codesoft.error_status")},
     "root": {"handlers": ["console"], "level": configuration.log_level()},
 }
 

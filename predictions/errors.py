@@ -126,6 +126,13 @@ class PredictionPending(CodesoftError):
     retryable = True
 
 
+class DatabaseUnavailable(CodesoftError):
+    """The database does not answer, and as many requests as may wait for it already do, or one waited long enough."""
+
+    code = "database_unavailable"
+    retryable = True
+
+
 class LogUnavailable(CodesoftError):
     """The database that holds the prediction log does not answer."""
 

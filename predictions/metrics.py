@@ -21,6 +21,14 @@ SNAPSHOT_AGE = Gauge(
     "Seconds since the serving snapshot was read from the database.",
     multiprocess_mode="livemax",
 )
+DATABASE_THREADS = Gauge(
+    "codesoft_database_threads",
+    "Request threads that wait for the database or have a transaction open, over all processes.",
+    multiprocess_mode="livesum",
+)
+DATABASE_REFUSALS = Counter(
+    "codesoft_database_refusals_total", "Times that a request thread was refused a place inside the database."
+)
 SPOOL_BYTES = Gauge(
     "codesoft_spool_bytes", "Bytes that wait to be shipped into the prediction table.", multiprocess_mode="livemax"
 )

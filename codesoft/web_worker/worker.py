@@ -39,6 +39,10 @@ class WebWorker(Worker):  # type: ignore[misc]
     seats: Seats | None = None
     seat: int | None = None
 
+    @staticmethod
+    def begin_thread() -> None:
+        """What each answering thread does first; the configuration may put something else here."""
+
     @classmethod
     def check_config(cls, config: Any, _: Any) -> None:
         if config.is_ssl or config.proxy_protocol != "off" or config.protocol != "http":
@@ -107,6 +111,7 @@ class WebWorker(Worker):  # type: ignore[misc]
 
     def _serve(self) -> None:
         """What each of the other threads does: take one connection that has something, until the worker ends."""
+        self.begin_thread()
         while True:
             for fileno, _ in self._epoll.poll(maxevents=1):
                 if fileno == self._wake_reader:

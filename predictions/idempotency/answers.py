@@ -7,7 +7,13 @@ from datetime import timedelta
 from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
-from predictions.errors import AnswerInProgress, IdempotencyKeyReused, IdempotencyUnavailable, InvalidIdempotencyKey
+from predictions.errors import (
+    AnswerInProgress,
+    DatabaseUnavailable,
+    IdempotencyKeyReused,
+    IdempotencyUnavailable,
+    InvalidIdempotencyKey,
+)
 from predictions.idempotency.bounded import call_bounded
 from predictions.models import KeptAnswer
 
@@ -16,6 +22,7 @@ LEASE = timedelta(seconds=60)  # after which a reservation without an answer is 
 PATIENCE_SECONDS = 0.5
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _BATCH = 1_000
+_AWAY = (DatabaseError, InterfaceError, DatabaseUnavailable, TimeoutError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +54,7 @@ def reserve(*, token: str, key: str, request_hash: str) -> Reservation | Answere
         )
     try:
         return call_bounded(lambda: _reserve(token, key, request_hash), PATIENCE_SECONDS)
-    except (DatabaseError, InterfaceError, TimeoutError) as error:
+    except _AWAY as error:
         raise _unavailable("Nothing was done.") from error
 
 
@@ -61,7 +68,7 @@ def keep(*, reservation: Reservation, answered: Answered) -> None:
 
     try:
         call_bounded(write, PATIENCE_SECONDS)
-    except (DatabaseError, InterfaceError, TimeoutError) as error:
+    except _AWAY as error:
         raise _unavailable(
             f"The request was carried out, but its answer could not be kept. Its key is free again after "
             f"{LEASE.seconds} s."
@@ -76,7 +83,7 @@ def release(*, reservation: Reservation) -> None:
 
     try:
         call_bounded(delete, PATIENCE_SECONDS)
-    except (DatabaseError, InterfaceError, TimeoutError):
+    except _AWAY:
         return  # the lease frees it
 
 

@@ -9,20 +9,27 @@ from typing import Any, TypeVar
 
 from django.db import close_old_connections
 
+from predictions import bulkhead
+
 THREADS = 4  # as many calls may hang before the others wait
 
 T = TypeVar("T")
 
 
 def call_bounded(function: Callable[[], T], seconds: float) -> T:
-    """The function's result; TimeoutError when it has not come after `seconds`. It goes on behind our back then."""
-    future: Future[T] = Future()
-    _queue().put((function, future))
-    try:
-        return future.result(seconds)
-    except TimeoutError:
-        future.cancel()  # one that has not begun does not begin
-        raise
+    """The function's result; TimeoutError when it has not come after `seconds`. It goes on behind our back then.
+
+    Who waits here is inside the database like who waits for it himself, though the threads that ask it are not:
+    DatabaseUnavailable where there is no place.
+    """
+    with bulkhead.inside():
+        future: Future[T] = Future()
+        _queue().put((function, future))
+        try:
+            return future.result(seconds)
+        except TimeoutError:
+            future.cancel()  # one that has not begun does not begin
+            raise
 
 
 @cache

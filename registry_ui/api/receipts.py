@@ -13,7 +13,7 @@ from predictions.api.base import ApiView
 from predictions.api.parsing import read_json
 from predictions.api.schema_errors import CODES, EVERYWHERE, WITH_A_BODY
 from predictions.authentication import Caller
-from predictions.errors import LogUnavailable
+from predictions.errors import DatabaseUnavailable, LogUnavailable
 from predictions.prediction_log.ids import parse_id
 from predictions.scopes import FEEDBACK, READ
 from predictions.verification import verify
@@ -40,7 +40,7 @@ class LogView(ApiView):
     """These need the database, which predictions do without: while it is away they say so, and when to come again."""
 
     def handle_exception(self, exc: Exception) -> Response:
-        if isinstance(exc, OperationalError | InterfaceError):
+        if isinstance(exc, OperationalError | InterfaceError | DatabaseUnavailable):
             exc = LogUnavailable("The prediction log does not answer.", advice="Predictions go on; ask again later.")
         return super().handle_exception(exc)
 

@@ -68,7 +68,7 @@ _MAKES_SERVE = {"approve", "set_canary", "promote_canary", "roll_back"}
 
 
 def _fails(*codes: str) -> dict[str, Any]:
-    return {CODES: [*EVERYWHERE_ON_A_MODEL, "permission_refused", *codes]}
+    return {CODES: [*EVERYWHERE_ON_A_MODEL, "permission_refused", "database_unavailable", *codes]}
 
 
 class VersionsView(ApiView):

@@ -39,6 +39,10 @@ def run_with(folder: Path, *command: str, **variables: str) -> subprocess.Comple
             "BUNDLE_STORAGE_URL is 'gs://bucket'. It looks like s3://BUCKET/PREFIX.",
         ),
         ({"SPOOL_LIMIT_BYTES": "256M"}, "SPOOL_LIMIT_BYTES is '256M'. Set it to a whole number."),
+        (
+            {"DATABASE_PATIENCE_SECONDS": "half a minute"},
+            "DATABASE_PATIENCE_SECONDS is 'half a minute'. Set it to a whole number.",
+        ),
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL is 'LOUD'."),
         ({"VAR_DIR": "/dev/null"}, "The state folder /dev/null cannot be used: "),
     ],

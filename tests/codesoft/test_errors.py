@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 
 import ml_pipeline.errors
@@ -11,6 +12,7 @@ import predictions.errors
 import registry_ui.errors
 from codesoft.error_status import STATUS, status_of
 from ml_pipeline.errors import CodesoftError
+from predictions.errors import DatabaseUnavailable
 from predictions.serving.process import ServingProcess
 
 PATHS = {"/api/v1/models": "application/json", "/": "text/html; charset=utf-8"}
@@ -65,6 +67,35 @@ def test_a_fault_of_ours_is_a_500_without_its_text(
     assert b"secret" not in response.content
     if path.startswith("/api/"):
         assert response.json()["code"] == "internal_error"
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("raised", [OperationalError("no connection"), DatabaseUnavailable("No place.")])
+def test_a_database_that_does_not_answer_is_a_503_that_says_when_to_come_again(
+    process: ServingProcess, monkeypatch: pytest.MonkeyPatch, path: str, raised: Exception
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise raised
+
+    monkeypatch.setattr("predictions.api.views.current", fail)
+    monkeypatch.setattr("predictions.web.views.current", fail)
+    monkeypatch.setattr("predictions.api.views.ModelsView.permission_classes", [])
+    response = Client(raise_request_exception=False).get(path)
+
+    assert (response.status_code, response["Content-Type"]) == (503, PATHS[path])
+    assert response["Retry-After"] == "5"
+    assert b"no connection" not in response.content
+
+
+def test_a_middleware_that_asks_a_database_which_does_not_answer_is_a_503_too(
+    process: ServingProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise OperationalError("no connection")
+
+    monkeypatch.setattr("django.contrib.sessions.middleware.SessionMiddleware.process_request", fail)
+    response = Client(raise_request_exception=False).get("/")
+    assert (response.status_code, response["Retry-After"]) == (503, "5")
 
 
 def test_a_form_that_is_too_large_is_a_413(live: ServingProcess, settings: Any) -> None:

@@ -24,9 +24,11 @@ from tests.drills.promotions import promote_back_and_forth
 from tests.drills.report import Report
 from tests.drills.servers import MLflow, PostgreSQL, Redis, Server, binaries, folder_for_servers
 from tests.drills.stand import Stand
+from tests.drills.waiting_pages import wait_on_pages
 
 _WORKERS, _RATE, _CLIENTS = 4, 100.0, 16
 _PROMOTIONS, _KILLS, _OUTAGE_SECONDS, _FULL_SECONDS = 100, 50, 15.0, 10.0
+_PAGES_P99_MILLISECONDS = 200.0
 _LIBRARIES = ("Django", "djangorestframework", "gunicorn", "psycopg", "mlflow", "scikit-learn")
 
 
@@ -82,6 +84,11 @@ def outages(stand: Stand, servers: Servers) -> list[Report]:
     return [lived, *(start_worker_while_away(stand, one, rate=_RATE, clients=_CLIENTS) for one in database)]
 
 
+def waiting_pages(stand: Stand, _servers: Servers) -> list[Report]:
+    seconds, most = _OUTAGE_SECONDS, _PAGES_P99_MILLISECONDS
+    return [wait_on_pages(stand, seconds=seconds, rate=_RATE, clients=_CLIENTS, readers=2 * _WORKERS, most=most)]
+
+
 def full_disk(stand: Stand, _servers: Servers) -> list[Report]:
     disk = Path(stand.web.environment["VAR_DIR"])
     return [fill_disk(stand, disk, seconds=_FULL_SECONDS, rate=_RATE, clients=_CLIENTS)]
@@ -91,6 +98,7 @@ DRILLS: dict[str, Callable[[Stand, Servers], list[Report]]] = {
     "promotions": promotions,
     "kills": kills,
     "outages": outages,
+    "waiting_pages": waiting_pages,
     "full_disk": full_disk,
 }
 

@@ -16,7 +16,7 @@ from tests.predictions.webserver import WebServer
 from tests.processes import children_of
 
 BATCH_ROWS = 20
-_TIMEOUT = 30.0  # longer than any wait that a drill should show
+TIMEOUT = 30.0  # longer than any wait that a drill should show
 _BATCH_SHARE = 0.2
 
 
@@ -105,7 +105,7 @@ class Load:
         self.texts, self.period = texts, clients / rate
         self.stopped = threading.Event()
         self.answered: list[Answered] = []
-        self._clients = [Client(self, number, *place) for number, place in enumerate(_places(server, clients, reach))]
+        self._clients = [Client(self, number, *place) for number, place in enumerate(places(server, clients, reach))]
 
     @contextmanager
     def running(self) -> Iterator["Load"]:
@@ -116,7 +116,7 @@ class Load:
         finally:
             self.stopped.set()
             for client in self._clients:
-                client.join(_TIMEOUT)
+                client.join(TIMEOUT)
 
     def serving(self) -> list[int]:
         """Workers that gave the last answers."""
@@ -127,13 +127,13 @@ class Load:
         return [one for one in self.answered if start <= one.planned < end]
 
 
-def _places(server: WebServer, count: int, reach: Collection[int]) -> list[tuple[http.client.HTTPConnection, int]]:
+def places(server: WebServer, count: int, reach: Collection[int]) -> list[tuple[http.client.HTTPConnection, int]]:
     """Connections evenly over the workers: which one accepts is the kernel's choice, so some are opened for nothing."""
     most = -(-count // len(reach))
     chosen: dict[int, list[http.client.HTTPConnection]] = {worker: [] for worker in reach}
-    deadline = time.monotonic() + _TIMEOUT
+    deadline = time.monotonic() + TIMEOUT
     while (sum(map(len, chosen.values())) < count or not all(chosen.values())) and time.monotonic() < deadline:
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=_TIMEOUT)
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=TIMEOUT)
         connection.connect()
         worker = worker_at_other_end(connection, server)
         if worker in chosen and len(chosen[worker]) < most:

@@ -13,8 +13,10 @@ from tests.drills.outages import Outage, live_through, start_worker_while_away
 from tests.drills.promotions import promote_back_and_forth
 from tests.drills.servers import PostgreSQL, Redis, folder_for_servers
 from tests.drills.stand import Stand
+from tests.drills.waiting_pages import wait_on_pages
 
 _RATE, _CLIENTS = 60, 8
+_SLOW_MACHINE_MILLISECONDS = 1_000  # unguarded, predictions wait as long as the database hangs
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +57,13 @@ def test_predictions_go_on_and_are_logged_while_a_server_is_stopped_or_hangs(
 ) -> None:
     away = [Outage(server, how) for server in servers for how in ("stopped", "hung")]
     report = live_through(stand, away, seconds=1, rate=_RATE, clients=_CLIENTS, timing=False)
+    assert not report.violations, report.markdown()
+
+
+def test_predictions_go_on_while_whoever_needs_the_database_waits_for_it(stand: Stand) -> None:
+    report = wait_on_pages(
+        stand, seconds=2, rate=_RATE, clients=_CLIENTS, readers=4, most=_SLOW_MACHINE_MILLISECONDS, timing=False
+    )
     assert not report.violations, report.markdown()
 
 

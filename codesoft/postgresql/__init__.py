@@ -1,0 +1,1 @@
+"""Django's database engine for PostgreSQL, over connections that do not wait for ever."""
