@@ -28,8 +28,6 @@ _ALTERNATIVE = rf"(?:\\b)?(?:{_SIGNS})+(?:\\b)?"
 _WITHIN_WORDS = re.compile(rf"(?:\(\?u\))?{_ALTERNATIVE}(?:\|{_ALTERNATIVE})*")
 """Patterns whose tokens hold no blank and do not depend on what stands beyond one."""
 
-ROW = 32  # a row's number stands above so many bits of a place
-
 Prepare = Callable[[str], str]
 Units = Callable[[str], bytes]
 
@@ -55,22 +53,20 @@ class Analysis(NamedTuple):
     sizes: range = range(1, 2)
     homes: Callable[[str], Homes] | None = None
 
-    def found(self, texts: Sequence[str]) -> list[Places]:
-        """The places of all n-grams of all texts, each with the number of its text above `ROW` bits.
+    def found(self, texts: Sequence[str]) -> tuple[list[Places], list[int]]:
+        """The places of all n-grams of all texts, one size after the other, and how many units each text has.
 
-        An n-gram that occurs twice is found twice; each text has `unknown` at least once.
+        An n-gram that occurs twice is found twice. At the place of each unit stands an n-gram that begins with it, or
+        `unknown`, as far as there is one of that size; each text has `unknown` at least once.
         """
         pieces = list(map(self.units, texts))
-        units = _unpacked(b"".join(pieces))
-        rows = np.arange(len(texts)) << ROW
-        above = np.repeat(rows, [len(piece) >> 3 for piece in pieces]) if len(texts) > 1 else rows
-        found, phrases = [self.vocabulary.unknown | rows], units
-        for size in range(1, self.sizes.stop):
-            if size > 1:
-                phrases = self.vocabulary.longer(phrases[:-1], units[size - 1 :])
+        units = phrases = _unpacked(b"".join(pieces))
+        found = [units if 1 in self.sizes else np.full_like(units, self.vocabulary.unknown)]
+        for size in range(2, self.sizes.stop):
+            phrases = self.vocabulary.longer(phrases[:-1], units[size - 1 :])
             if size in self.sizes:
-                found.append(phrases | above[: len(phrases)])
-        return found
+                found.append(phrases)
+        return found, [len(piece) >> 3 for piece in pieces]
 
 
 def analysis(kind: str, params: Mapping[str, Any], terms: Sequence[str], first: int) -> Analysis:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ml_pipeline.bundle.compiled.analysis import ROW, Analysis, analysis
+from ml_pipeline.bundle.compiled.analysis import Analysis, analysis
 from ml_pipeline.bundle.compiled.contributions import FieldTerms
 from ml_pipeline.bundle.compiled.errors import NotCompilable
 from ml_pipeline.bundle.compiled.vocabulary import Places
@@ -23,6 +23,8 @@ Floats = NDArray[np.float64]
 _FIT_ALONE = {"min_df", "max_df", "max_features", "smooth_idf"}
 _WEIGHING = {"binary", "norm", "use_idf", "sublinear_tf"}
 _POWERS = {"l2": 2, "l1": 1, None: 0}  # of the weights, in the length that a text is divided by
+_ROW = 32  # a row's number stands above so many bits of a place
+_PLACE = (1 << _ROW) - 1
 
 
 class Weighing(NamedTuple):
@@ -72,8 +74,7 @@ class NgramScorer:
 
     def __init__(self, weighing: Weighing, blocks: Sequence[NgramBlock], presence: Sequence[bool]) -> None:
         self._weighing = weighing
-        self._fields = [block.columns for block, *_ in blocks]
-        self._analyses: list[Analysis] = []
+        self._analyses: list[tuple[tuple[str, ...], Analysis]] = []  # with the fields that are read
         tables: list[Floats] = []
         for block, terms, idf, weights in blocks:
             params = {name: value for name, value in block.params.items() if name not in _FIT_ALONE | _WEIGHING}
@@ -81,48 +82,41 @@ class NgramScorer:
             table = np.zeros((read.vocabulary.end - read.vocabulary.first, len(presence) + 1))
             table[: len(terms), :-1] = np.where(presence, weights.T, weights.T * idf[:, np.newaxis])
             table[: len(terms), -1] = idf**weighing.power if weighing.power else 0.0
-            self._analyses.append(read)
+            self._analyses.append((block.columns, read))
             tables.append(table)
         self._table = np.vstack(tables)
         self._presence = tuple(presence)
-        self._powers = np.array([*(0.0 if present else 1.0 for present in presence), float(weighing.power)])
+        counted = [column for column, present in enumerate([*presence, not weighing.power]) if not present]
+        self._counted = counted if any(presence) else slice(None)
         self.blocks = len(blocks)
-        self._firsts = np.array([one.vocabulary.first for one in self._analyses])
-        self._unknown = np.array([one.vocabulary.unknown for one in self._analyses])
+        self._firsts = np.array([one.vocabulary.first for _, one in self._analyses])
+        self._unknown = np.array([one.vocabulary.unknown for _, one in self._analyses])
 
     def read(self, rows: Sequence[Row]) -> Terms:
         """The n-grams of the rows' texts."""
-        found = [
-            places
-            for fields, one in zip(self._fields, self._analyses, strict=True)
-            for places in one.found([_text(row, fields) for row in rows])
-        ]
-        keys = np.concatenate(found)
+        keys = np.concatenate([places for one in self._analyses for places in _keys(rows, *one)])
         keys.sort()
-        fresh = np.empty(len(keys), dtype=bool)
-        fresh[0] = True
-        np.not_equal(keys[1:], keys[:-1], out=fresh[1:])
-        first = fresh.nonzero()[0]
-        once = keys.take(first)
-        places = once & ((1 << ROW) - 1)
+        fresh = np.ones(len(keys) + 1, dtype=bool)
+        np.not_equal(keys[1:], keys[:-1], out=fresh[1:-1])
+        ends = fresh.nonzero()[0]
+        once = places = keys.take(ends[:-1])
+        bounds = self._firsts
+        if len(rows) > 1:
+            places = once & _PLACE
+            bounds = (_above(len(rows))[:, np.newaxis] | bounds).ravel()
         values = self._table.take(places, axis=0)
-        if len(first) < len(keys) and not self._weighing.binary:
-            self._weigh_repeated(values, first, len(keys))
-        bounds = (np.arange(len(rows))[:, np.newaxis] << ROW) + self._firsts
-        starts = once.searchsorted(bounds.ravel())
+        if len(once) < len(keys) and not self._weighing.binary:
+            self._weigh_repeated(values, ends[1:] - ends[:-1])
+        starts = once.searchsorted(bounds)
         sums = np.add.reduceat(values, starts, axis=0).tolist()
         return Terms(places, values, starts, sums, [self._length(line.pop()) for line in sums])
 
-    def _weigh_repeated(self, values: Floats, first: Places, end: int) -> None:
-        """Multiply the values of terms that occur more than once by their frequency; `first` are where terms begin."""
-        counts = np.empty_like(first)
-        np.subtract(first[1:], first[:-1], out=counts[:-1])
-        counts[-1] = end - first[-1]
-        repeated = (counts > 1).nonzero()[0]
-        frequency = counts[repeated].astype(np.float64)
-        if self._weighing.sublinear:
-            frequency = np.log(frequency) + 1.0
-        values[repeated] *= frequency[:, np.newaxis] ** self._powers
+    def _weigh_repeated(self, values: Floats, counts: Places) -> None:
+        """Multiply the values of terms that occur so often by their frequency."""
+        frequency = np.log(counts) + 1.0 if self._weighing.sublinear else counts.astype(np.float64)
+        values[:, self._counted] *= frequency[:, np.newaxis]
+        if self._weighing.power == 2:
+            values[:, -1] *= frequency
 
     def scores(self, terms: Terms) -> list[list[float]]:
         """What each row's text in each block adds to each score: one line a block, row by row."""
@@ -141,7 +135,7 @@ class NgramScorer:
         """What each known n-gram of the only row in `terms` adds to each score (n-grams × scores), and the n-grams."""
         ends = terms.places.searchsorted(self._unknown)
         values, found = [], []
-        for block, (fields, one) in enumerate(zip(self._fields, self._analyses, strict=True)):
+        for block, (fields, one) in enumerate(self._analyses):
             own = slice(terms.starts[block], ends[block])
             divisors = np.where(self._presence, 1.0, terms.lengths[block])
             values.append(terms.values[own, :-1] / divisors)
@@ -154,3 +148,16 @@ def _text(row: Row, fields: tuple[str, ...]) -> str:
     if len(fields) == 1:
         return str(row[fields[0]] or "")
     return "\n".join([str(row[field] or "") for field in fields])
+
+
+def _keys(rows: Sequence[Row], fields: tuple[str, ...], analysis: Analysis) -> list[Places]:
+    """The places of the n-grams in the rows' texts, each with the number of its row above."""
+    found, lengths = analysis.found([_text(row, fields) for row in rows])
+    if len(rows) == 1:
+        return found
+    above = np.repeat(_above(len(rows)), lengths)
+    return [places | above[: len(places)] for places in found]
+
+
+def _above(rows: int) -> Places:
+    return np.arange(rows) << _ROW

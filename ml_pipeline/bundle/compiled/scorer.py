@@ -182,6 +182,9 @@ def _likeliest(probabilities: Sequence[float]) -> int:
 
 def _portions(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
     """Rows whose texts are read at once: a few, so that the arrays about them stay small whatever is asked."""
+    if len(rows) == 1:
+        yield rows
+        return
     start = signs = 0
     for number, row in enumerate(rows):
         signs += sum([len(value) for value in row.values() if isinstance(value, str)])

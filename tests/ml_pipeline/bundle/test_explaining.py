@@ -83,7 +83,7 @@ def by_words(text: str, analyzer: str, values: list[float]) -> dict[str | None, 
     read = analysis("word_ngrams", {"token_pattern": r"[\w¬]+", "ngrams": [1, 2]}, TERMS, 0)
     pieces = analysis("char_ngrams", {"analyzer": analyzer, "ngrams": [4, 4]}, PIECES, read.vocabulary.end)
     known = np.arange(pieces.vocabulary.first, pieces.vocabulary.unknown)
-    present = np.isin(known, pieces.found([text])[1])
+    present = np.isin(known, pieces.found([text])[0][0])
     assert pieces.homes
     features = RowFeatures(
         [
