@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ml_pipeline.bundle.compiled.contributions import Feature, MemberContributions
+from ml_pipeline.bundle.compiled.contributions import Feature, MemberContributions, RowFeatures
 from ml_pipeline.bundle.wording import readable
 
 Floats = NDArray[np.float64]
@@ -70,17 +70,19 @@ def explain_exactly(
     members: Sequence[MemberContributions], *, probability: float, threshold: float | None
 ) -> Explanation:
     """The explanation of an answer whose members' scores were taken apart."""
-    start = sum(member.weight * member.to_probability(member.baseline) for member in members)
-    end = sum(member.weight * member.to_probability(member.score) for member in members)
+    ends = [(one.to_probability(one.baseline), one.to_probability(one.score)) for one in members]
+    start = sum([member.weight * low for member, (low, _) in zip(members, ends, strict=True)])
+    end = sum([member.weight * high for member, (_, high) in zip(members, ends, strict=True)])
     finish, features = members[0].finish, members[0].features
-    finished = _mean_slope(finish, start, end)
-    scales = [member.weight * _mean_slope(member.to_probability, member.baseline, member.score) for member in members]
+    baseline = finish(start)
+    finished = _mean_slope(finish, start, end, baseline, finish(end))
     added = np.zeros(len(features))
-    for scale, member in zip(scales, members, strict=True):
-        added += finished * scale * member.contributions
-    values, feature_of = features.for_readers(added)
+    for one, (low, high) in zip(members, ends, strict=True):
+        slope = _mean_slope(one.to_probability, one.baseline, one.score, low, high)
+        added += (finished * one.weight * slope) * one.contributions
+    values, shown = features.for_readers(added)
     method = EXACT if threshold is not None else EXACT_OF_SEVERAL
-    return summed_up("exact", method, members[0].label, finish(start), probability, threshold, values, feature_of)
+    return summed_up("exact", method, members[0].label, baseline, probability, threshold, values, shown)
 
 
 def summed_up(
@@ -91,21 +93,22 @@ def summed_up(
     probability: float,
     threshold: float | None,
     values: Floats,
-    feature_of: Callable[[int], Feature],
+    features: Sequence[Feature] | RowFeatures,
 ) -> Explanation:
     """The explanation that shows the strongest of `values`; what they leave of the probability is the rest.
 
-    `feature_of` says what a value is of, and is asked about those that are shown.
+    Of `features`, one a value, those that are shown are asked for their names.
     """
-    order = values.argsort(kind="stable").tolist()
-    ends = order if len(order) <= 2 * SHOWN_EACH_WAY else [*order[:SHOWN_EACH_WAY], *order[-SHOWN_EACH_WAY:]]
-    strongest = [(value, number) for number in ends if (value := values.item(number))]
+    order = values.argsort(kind="stable")
+    if len(order) > 2 * SHOWN_EACH_WAY:
+        order = np.concatenate((order[:SHOWN_EACH_WAY], order[-SHOWN_EACH_WAY:]))
+    strongest = list(zip(values.take(order).tolist(), order.tolist(), strict=True))
     holding = [one for one in strongest if one[0] < 0][:SHOWN_EACH_WAY]
     pushing = [one for one in strongest if one[0] > 0][-SHOWN_EACH_WAY:]
     shown = sorted([*pushing[::-1], *holding], key=lambda one: -abs(one[0]))
     rest = probability - baseline - sum([value for value, _ in shown])
     hidden = int(np.count_nonzero(values)) - len(shown)
-    parts = tuple([_part(value, feature_of(number)) for value, number in shown])
+    parts = tuple([_part(value, features[number]) for value, number in shown])
     return Explanation(source, method, label, float(baseline), probability, threshold, parts, float(rest), hidden)
 
 
@@ -114,8 +117,8 @@ def _part(points: float, feature: Feature) -> Part:
     return Part(fields, readable(term) if term else None, points)
 
 
-def _mean_slope(link: Callable[[float], float], start: float, end: float) -> float:
-    """The mean of the link's derivative on the way from `start` to `end`."""
+def _mean_slope(link: Callable[[float], float], start: float, end: float, at_start: float, at_end: float) -> float:
+    """The mean of the link's derivative on the way from `start` to `end`, where it has the values given."""
     if abs(end - start) < _NO_LENGTH:
         return (link(end + _STEP) - link(end - _STEP)) / (2 * _STEP)
-    return (link(end) - link(start)) / (end - start)
+    return (at_end - at_start) / (end - start)

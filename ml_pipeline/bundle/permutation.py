@@ -64,7 +64,7 @@ def explain_by_asking(
         for part, before, after in zip(order, seen, seen[1:], strict=False):
             points[part] += (after - before) / WALKS
     baseline = sum(answers[: WALKS * length : length]) / WALKS
-    return summed_up("permutation", METHOD, label, baseline, answers[-1], threshold, np.array(points), keys.__getitem__)
+    return summed_up("permutation", METHOD, label, baseline, answers[-1], threshold, np.array(points), keys)
 
 
 def _parts(row: Row, inputs: Mapping[str, InputField]) -> tuple[list[Feature], dict[str, _Text]]:

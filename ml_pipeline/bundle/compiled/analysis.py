@@ -25,8 +25,8 @@ _REMEMBERED_WORDS, _LONGEST_REMEMBERED = 16_384, 24  # a bound on what foreign t
 _WORD = re.compile(r"\S+")
 _SIGNS = r"(?:\\w|\[\^\\w\\s\]|\[(?:\\w|\\d|a-z|A-Z|0-9|[^\s\\\[\]^-])+-?\])\+?"  # at least one, and none a blank
 _ALTERNATIVE = rf"(?:\\b)?(?:{_SIGNS})+(?:\\b)?"
+# Patterns whose tokens hold no blank, and which are found in a word alone as they are in the whole text.
 _WITHIN_WORDS = re.compile(rf"(?:\(\?u\))?{_ALTERNATIVE}(?:\|{_ALTERNATIVE})*")
-"""Patterns whose tokens hold no blank and do not depend on what stands beyond one."""
 
 Prepare = Callable[[str], str]
 Units = Callable[[str], bytes]

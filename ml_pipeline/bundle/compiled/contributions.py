@@ -70,40 +70,44 @@ class RowFeatures:
             number -= len(block.places)
         return self._columns[number]
 
-    def for_readers(self, values: Floats) -> tuple[Floats, Callable[[int], Feature]]:
-        """Values (one a feature) as a reader knows the features: those of character n-grams lie on whole words.
+    def for_readers(self, values: Floats) -> "tuple[Floats, RowFeatures]":
+        """Values (one a feature) and features as a reader knows them: those of character n-grams lie on whole words.
 
-        A word that is a feature itself has its own value and theirs. The second part names what each value is of.
+        A word that is a feature itself has its own value and theirs.
         """
-        runs, start = [], 0
+        if all(block.homes is None for block in self._blocks):
+            return values, self
+        kept: list[FieldTerms] = []
+        own: list[float] = []
+        on_words: dict[tuple[str, ...], dict[str, float]] = {}
+        start = 0
         for block in self._blocks:
-            runs.append((block, slice(start, start := start + len(block.places))))
-        if all(block.homes is None for block, _ in runs):
-            return values, self.__getitem__
-        values = values.copy()
-        more: dict[Feature, float] = {}
-        for block, own in runs:
-            if block.homes is not None:
-                for word, value in block.on_words(values[own]).items():
-                    feature = Feature(block.fields, word)
-                    more[feature] = more.get(feature, 0.0) + value
-                values[own] = 0.0
-        for block, own in runs:
+            part, start = values[start : start + len(block.places)], start + len(block.places)
             if block.homes is None:
-                self._merge(more, values, block, own.start)
-        others = list(more)
-        return np.append(
-            values, list(more.values())
-        ), lambda number: self[number] if number < len(values) else others[number - len(values)]
+                kept.append(block)
+                own += part.tolist()
+            else:
+                words = on_words.setdefault(block.fields, {})
+                for word, value in block.on_words(part).items():
+                    words[word] = words.get(word, 0.0) + value
+        _merge(own, kept, on_words)
+        others = [(Feature(fields, word), value) for fields, words in on_words.items() for word, value in words.items()]
+        points = [*own, *(value for _, value in others), *values[start:].tolist()]
+        return np.array(points), RowFeatures(kept, [*(feature for feature, _ in others), *self._columns])
 
-    @staticmethod
-    def _merge(more: dict[Feature, float], values: Floats, block: FieldTerms, start: int) -> None:
-        """Move words that are tokens of the block to where their tokens stand."""
-        numbers = block.vocabulary.numbers
+
+def _merge(
+    values: list[float], blocks: Sequence[FieldTerms], on_words: dict[tuple[str, ...], dict[str, float]]
+) -> None:
+    """Move the values of words that are terms of a block to those of the terms."""
+    start = 0
+    for block in blocks:
         at = {place: number for number, place in enumerate(block.places.tolist(), start)}
-        for feature in [one for one in more if one.fields == block.fields]:
-            if (number := at.get(numbers.get(feature.term or "", -1))) is not None:
-                values[number] += more.pop(feature)
+        start += len(block.places)
+        words, place_of = on_words.get(block.fields, {}), block.vocabulary.numbers.get
+        for word in list(words):
+            if (number := at.get(place_of(word, -1))) is not None:
+                values[number] += words.pop(word)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A compiled model: sums of plain floats, from a checked row to the probabilities of its labels."""
+"""A compiled model: sums of weights, from a checked row to the probabilities of its labels."""
 
 import json
 import zipfile
@@ -22,7 +22,7 @@ from ml_pipeline.spec import FeatureBlock, Features
 
 Floats = NDArray[np.float64]
 
-_SIGNS_AT_ONCE = 100_000
+_SIGNS_AT_ONCE = 100_000  # of text in a pass: arrays of some MB, which still lie in a processor's cache
 
 
 def compile_scorer(

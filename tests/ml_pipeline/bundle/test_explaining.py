@@ -92,8 +92,8 @@ def by_words(text: str, analyzer: str, values: list[float]) -> dict[str | None, 
         ],
         [],
     )
-    points, feature_of = features.for_readers(np.array(values)[[True] * len(TERMS) + present.tolist()])
-    return {feature_of(number).term: value for number, value in enumerate(points.tolist()) if value}
+    points, shown = features.for_readers(np.array(values)[[True] * len(TERMS) + present.tolist()])
+    return {feature.term: value for feature, value in zip(shown, points.tolist(), strict=True) if value}
 
 
 def test_character_ngrams_count_for_the_words_that_they_lie_in() -> None:
