@@ -120,6 +120,13 @@ def test_every_way_to_take_n_grams_answers_as_the_pipeline(name: str, asked: lis
     assert pair.compiled.probabilities(asked) == [pair.compiled.probabilities([row])[0] for row in asked]
 
 
+def test_more_text_than_is_read_at_once_answers_row_by_row() -> None:
+    compiled = ngrams("words").compiled
+    asked = [{**row, "text": f"{row['text']} " * 400} for row in training_rows(2)[0]]
+    assert sum(len(str(row["text"])) for row in asked) > 200_000
+    assert compiled.probabilities(asked) == [compiled.probabilities([row])[0] for row in asked]
+
+
 @pytest.mark.parametrize("name", TABLES)
 @given(asked=rows)
 @settings(max_examples=12, deadline=None)
