@@ -62,7 +62,8 @@ class CompiledScorer:
 
     def probabilities(self, rows: Sequence[Row]) -> list[list[float]]:
         """One line a row, one probability a label."""
-        return [self._probabilities(scores) for part in _portions(rows) for scores in self._scores(self._read(part))]
+        portions = [rows] if len(rows) == 1 else _portions(rows)
+        return [self._probabilities(scores) for part in portions for scores in self._scores(self._read(part))]
 
     def unknown(self, row: Row) -> list[str]:
         """Category fields whose word was never seen in training."""
@@ -182,9 +183,6 @@ def _likeliest(probabilities: Sequence[float]) -> int:
 
 def _portions(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
     """Rows whose texts are read at once: a few, so that the arrays about them stay small whatever is asked."""
-    if len(rows) == 1:
-        yield rows
-        return
     start = signs = 0
     for number, row in enumerate(rows):
         signs += sum([len(value) for value in row.values() if isinstance(value, str)])

@@ -36,7 +36,7 @@ class Vocabulary:
         self._places = np.append(places[order], self.unknown)
 
     def _edges(self, phrases: list[str]) -> list[tuple[int, int]]:
-        """The key of each phrase, and of each beginning of one, by its place; leaves tokens alone in `numbers`."""
+        """The key of each phrase, and of each beginning of one, by its place; leaves only tokens in `numbers`."""
         numbers, edges = self.numbers, []
 
         def place_of(part: str) -> int:
@@ -50,8 +50,7 @@ class Vocabulary:
         for phrase in phrases:  # grows by the beginnings that are no terms themselves
             beginning, _, last = phrase.rpartition(" ")
             edges.append((numbers[phrase], place_of(beginning) << _HALF | place_of(last)))
-        for phrase in phrases:
-            del numbers[phrase]
+        self.numbers = {part: place for part, place in numbers.items() if " " not in part}
         return edges
 
     def longer(self, beginnings: Places, tokens: Places) -> Places:
