@@ -9,13 +9,17 @@ calibration, between the two ends of the mean (the rescale rule: Shrikumar, Gree
 Any other model is asked, with parts of the row put in their places one by one (`permutation`).
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from ml_pipeline.bundle.compiled.contributions import MemberContributions
-from ml_pipeline.bundle.wording import in_words, readable
-from ml_pipeline.inputs import Row
+import numpy as np
+from numpy.typing import NDArray
+
+from ml_pipeline.bundle.compiled.contributions import Feature, MemberContributions, RowFeatures
+from ml_pipeline.bundle.wording import readable
+
+Floats = NDArray[np.float64]
 
 SHOWN_EACH_WAY = 10
 
@@ -28,8 +32,6 @@ EXACT_OF_SEVERAL = (
 )
 _STEP = 1e-4  # of a score, where the path has no length and the derivative is taken instead
 _NO_LENGTH = 1e-9
-
-Points = tuple[float, tuple[str, ...], str]  # what was added, by which fields, by which term ("": the whole field)
 
 
 class Part(NamedTuple):
@@ -65,37 +67,22 @@ class Explanation:
 
 
 def explain_exactly(
-    members: Sequence[MemberContributions],
-    cleaned: Row,
-    *,
-    fragmented: Collection[tuple[str, ...]],
-    probability: float,
-    threshold: float | None,
+    members: Sequence[MemberContributions], *, probability: float, threshold: float | None
 ) -> Explanation:
-    """The explanation of an answer whose members' scores were taken apart.
-
-    The members read the same features in one order. `fragmented` are the groups of fields that are read as character
-    n-grams too, and `cleaned` holds these fields as they were scored.
-    """
-    start = sum(member.weight * member.to_probability(member.baseline) for member in members)
-    end = sum(member.weight * member.to_probability(member.score) for member in members)
-    finish = members[0].finish
-    finished = _mean_slope(finish, start, end)
-    added = [0.0] * len(members[0].contributions)
-    for member in members:
-        scale = finished * member.weight * _mean_slope(member.to_probability, member.baseline, member.score)
-        added = [value + scale * one[2] for value, one in zip(added, member.contributions, strict=True)]
-    points: dict[tuple[str, ...], dict[str, float]] = {}
-    for value, (fields, term, _) in zip(added, members[0].contributions, strict=True):
-        of_fields = points.get(fields) or points.setdefault(fields, {})
-        of_fields[term or ""] = of_fields.get(term or "", 0.0) + value
-    parts = [
-        (value, fields, term)
-        for fields, of_fields in points.items()
-        for term, value in _in_words(of_fields, fields, cleaned, fragmented).items()
-    ]
+    """The explanation of an answer whose members' scores were taken apart."""
+    ends = [(one.to_probability(one.baseline), one.to_probability(one.score)) for one in members]
+    start = sum([member.weight * low for member, (low, _) in zip(members, ends, strict=True)])
+    end = sum([member.weight * high for member, (_, high) in zip(members, ends, strict=True)])
+    finish, features = members[0].finish, members[0].features
+    baseline = finish(start)
+    finished = _mean_slope(finish, start, end, baseline, finish(end))
+    added = np.zeros(len(features))
+    for one, (low, high) in zip(members, ends, strict=True):
+        slope = _mean_slope(one.to_probability, one.baseline, one.score, low, high)
+        added += (finished * one.weight * slope) * one.contributions
+    values, shown = features.for_readers(added)
     method = EXACT if threshold is not None else EXACT_OF_SEVERAL
-    return summed_up("exact", method, members[0].label, finish(start), probability, threshold, parts)
+    return summed_up("exact", method, members[0].label, baseline, probability, threshold, values, shown)
 
 
 def summed_up(
@@ -105,30 +92,33 @@ def summed_up(
     baseline: float,
     probability: float,
     threshold: float | None,
-    points: Iterable[Points],
+    values: Floats,
+    features: Sequence[Feature] | RowFeatures,
 ) -> Explanation:
-    """The explanation that shows the strongest parts; what they leave of the probability is the rest."""
-    known = [(float(value), fields, term) for value, fields, term in points if value]  # NumPy's are no JSON numbers
-    pushing = sorted([one for one in known if one[0] > 0], reverse=True)[:SHOWN_EACH_WAY]
-    holding = sorted([one for one in known if one[0] < 0])[:SHOWN_EACH_WAY]
-    shown = sorted([*pushing, *holding], key=lambda one: -abs(one[0]))
-    rest = probability - baseline - sum(value for value, _, _ in shown)
-    parts = tuple(Part(fields, readable(term) if term else None, value) for value, fields, term in shown)
-    hidden = len(known) - len(shown)
+    """The explanation that shows the strongest of `values`; what they leave of the probability is the rest.
+
+    Of `features`, one a value, those that are shown are asked for their names.
+    """
+    order = values.argsort(kind="stable")
+    if len(order) > 2 * SHOWN_EACH_WAY:
+        order = np.concatenate((order[:SHOWN_EACH_WAY], order[-SHOWN_EACH_WAY:]))
+    strongest = list(zip(values.take(order).tolist(), order.tolist(), strict=True))
+    holding = [one for one in strongest if one[0] < 0][:SHOWN_EACH_WAY]
+    pushing = [one for one in strongest if one[0] > 0][-SHOWN_EACH_WAY:]
+    shown = sorted([*pushing[::-1], *holding], key=lambda one: -abs(one[0]))
+    rest = probability - baseline - sum([value for value, _ in shown])
+    hidden = int(np.count_nonzero(values)) - len(shown)
+    parts = tuple([_part(value, features[number]) for value, number in shown])
     return Explanation(source, method, label, float(baseline), probability, threshold, parts, float(rest), hidden)
 
 
-def _mean_slope(link: Callable[[float], float], start: float, end: float) -> float:
-    """The mean of the link's derivative on the way from `start` to `end`."""
+def _part(points: float, feature: Feature) -> Part:
+    fields, term = feature
+    return Part(fields, readable(term) if term else None, points)
+
+
+def _mean_slope(link: Callable[[float], float], start: float, end: float, at_start: float, at_end: float) -> float:
+    """The mean of the link's derivative on the way from `start` to `end`, where it has the values given."""
     if abs(end - start) < _NO_LENGTH:
         return (link(end + _STEP) - link(end - _STEP)) / (2 * _STEP)
-    return (link(end) - link(start)) / (end - start)
-
-
-def _in_words(
-    terms: dict[str, float], fields: tuple[str, ...], cleaned: Row, fragmented: Collection[tuple[str, ...]]
-) -> dict[str, float]:
-    """Terms as a reader knows them: character n-grams as the words that they lie in."""
-    if fields not in fragmented:
-        return terms
-    return in_words(terms, "\n".join(str(cleaned[field] or "") for field in fields).lower())
+    return (at_end - at_start) / (end - start)

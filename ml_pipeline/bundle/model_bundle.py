@@ -22,7 +22,6 @@ from ml_pipeline.bundle.permutation import explain_by_asking
 from ml_pipeline.canonical import sha256_hex
 from ml_pipeline.errors import CodesoftError, InvalidBundle
 from ml_pipeline.inputs import Row, RowValidator
-from ml_pipeline.learning.row_cleaning import clean_rows
 from ml_pipeline.spec import Features, InputField, Serving, Target
 
 if TYPE_CHECKING:
@@ -74,7 +73,6 @@ class ModelBundle:
         self.scorer_note: str | None = None
         self._features = Features.model_validate(spec["features"])
         self._cleaning: dict[str, list[str]] = spec["cleaning"]
-        self._fragmented = {tuple(block.columns) for block in self._features.blocks if block.kind == "char_ngrams"}
         self._validator = RowValidator(self.inputs)
         self._read_model = read_model
         self._loading = threading.Lock()
@@ -159,13 +157,7 @@ class ModelBundle:
     def _explained_exactly(self, scorer: CompiledScorer, row: Row) -> tuple[Answer, Explanation]:
         line, members = scorer.contributions(row)
         answer = self._answer(line, self._warnings(row, scorer))
-        explanation = explain_exactly(
-            members,
-            clean_rows([row], self._cleaning)[0] if self._fragmented else row,
-            fragmented=self._fragmented,
-            probability=answer.probability,
-            threshold=answer.threshold,
-        )
+        explanation = explain_exactly(members, probability=answer.probability, threshold=answer.threshold)
         return answer, explanation
 
     def _explained_by_asking(self, row: Row, answer: Answer) -> Explanation:

@@ -12,6 +12,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from ml_pipeline.bundle.compiled.contributions import Feature
 from ml_pipeline.bundle.explaining import Explanation, summed_up
 from ml_pipeline.inputs import Row
 from ml_pipeline.spec import InputField, TextInput
@@ -20,8 +23,6 @@ WORDS = 50  # parts of one text; in a longer one, runs of words are parts
 WALKS = 8  # an even number: each order forwards and backwards
 _SEED = 20_260_301
 _WORD = re.compile(r"\S+")
-
-Key = tuple[tuple[str, ...], str]  # the field, and the term or "" for all of it
 
 METHOD = (
     f"Shapley values by permutation sampling, {WALKS} walks from golden samples without text to this row: an estimate. "
@@ -63,18 +64,17 @@ def explain_by_asking(
         for part, before, after in zip(order, seen, seen[1:], strict=False):
             points[part] += (after - before) / WALKS
     baseline = sum(answers[: WALKS * length : length]) / WALKS
-    parts = [(value, *key) for value, key in zip(points, keys, strict=True)]
-    return summed_up("permutation", METHOD, label, baseline, answers[-1], threshold, parts)
+    return summed_up("permutation", METHOD, label, baseline, answers[-1], threshold, np.array(points), keys)
 
 
-def _parts(row: Row, inputs: Mapping[str, InputField]) -> tuple[list[Key], dict[str, _Text]]:
+def _parts(row: Row, inputs: Mapping[str, InputField]) -> tuple[list[Feature], dict[str, _Text]]:
     """What can be put in its place by itself: each field of a table, each word of a text."""
-    keys: list[Key] = [((name,), "") for name, field in inputs.items() if not isinstance(field, TextInput)]
+    keys: list[Feature] = [Feature((name,), None) for name, field in inputs.items() if not isinstance(field, TextInput)]
     texts = {}
     for name, field in inputs.items():
         if isinstance(field, TextInput):
             terms, texts[name] = _taken_apart(str(row[name] or ""), first=len(keys))
-            keys += [((name,), term) for term in terms]
+            keys += [Feature((name,), term) for term in terms]
     return keys, texts
 
 
@@ -104,7 +104,9 @@ def _orders(count: int) -> Iterator[list[int]]:
         yield order[::-1]
 
 
-def _walk(row: Row, keys: Sequence[Key], texts: Mapping[str, _Text], order: Sequence[int], start: Row) -> Iterator[Row]:
+def _walk(
+    row: Row, keys: Sequence[Feature], texts: Mapping[str, _Text], order: Sequence[int], start: Row
+) -> Iterator[Row]:
     """Rows from `start` without its texts to `row`, one part closer at each step."""
     present: set[int] = set()
     here: Row = {**start, **{name: text.with_parts(present) for name, text in texts.items()}}

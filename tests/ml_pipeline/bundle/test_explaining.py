@@ -5,11 +5,13 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml_pipeline.bundle.compiled.contributions import Contribution, MemberContributions
+from ml_pipeline.bundle.compiled.analysis import analysis
+from ml_pipeline.bundle.compiled.contributions import Feature, FieldTerms, MemberContributions, RowFeatures
 from ml_pipeline.bundle.explaining import SHOWN_EACH_WAY, Explanation, explain_exactly
 from ml_pipeline.bundle.model_bundle import ModelBundle
 from ml_pipeline.bundle.permutation import WALKS, WORDS, explain_by_asking
@@ -30,16 +32,16 @@ def logistic(score: float) -> float:
 
 
 def member(values: dict[str, float], *, baseline: float = 0.0, weight: float = 1.0) -> MemberContributions:
-    contributions = [Contribution(TEXT, term, value) for term, value in values.items()]
+    features = RowFeatures([], [Feature(TEXT, term) for term in values])
     score = baseline + sum(values.values())
-    return MemberContributions("positive", weight, baseline, score, contributions, logistic, lambda mean: mean)
-
-
-def explained(*members: MemberContributions, text: str, fragmented: bool = False) -> Explanation:
-    probability = sum(one.weight * one.to_probability(one.score) for one in members)
-    return explain_exactly(
-        members, {"text": text}, fragmented={TEXT} if fragmented else (), probability=probability, threshold=0.5
+    return MemberContributions(
+        "positive", weight, baseline, score, features, np.array([*values.values()]), logistic, lambda mean: mean
     )
+
+
+def explained(*members: MemberContributions) -> Explanation:
+    probability = sum(one.weight * one.to_probability(one.score) for one in members)
+    return explain_exactly(members, probability=probability, threshold=0.5)
 
 
 @given(
@@ -47,14 +49,12 @@ def explained(*members: MemberContributions, text: str, fragmented: bool = False
         lambda terms: st.lists(st.fixed_dictionaries(dict.fromkeys(terms, _SCORES)), min_size=1, max_size=3)
     ),
     _SCORES,
-    st.text("abcd ¬", max_size=60),
-    st.booleans(),
 )
 def test_what_is_shown_and_the_rest_are_all_that_lies_between_baseline_and_probability(
-    scores: list[dict[str, float]], baseline: float, text: str, fragmented: bool
+    scores: list[dict[str, float]], baseline: float
 ) -> None:
     members = [member(values, baseline=baseline, weight=1 / len(scores)) for values in scores]
-    explanation = explained(*members, text=text, fragmented=fragmented)
+    explanation = explained(*members)
     everything = sum(logistic(one.score) - logistic(one.baseline) for one in members) / len(members)
 
     assert total(explanation) == pytest.approx(explanation.probability, abs=1e-12)
@@ -66,7 +66,7 @@ def test_what_is_shown_and_the_rest_are_all_that_lies_between_baseline_and_proba
 
 
 def test_a_word_has_its_share_of_the_linear_score() -> None:
-    explanation = explained(member({"good": 2.0, "dull": -1.0}, baseline=0.5), text="good but dull")
+    explanation = explained(member({"good": 2.0, "dull": -1.0}, baseline=0.5))
     moved = logistic(1.5) - logistic(0.5)
     assert [(part.term, part.points) for part in explanation.parts] == [
         ("good", pytest.approx(2 * moved)), ("dull", pytest.approx(-moved))
@@ -74,15 +74,49 @@ def test_a_word_has_its_share_of_the_linear_score() -> None:
     assert explanation.distance == pytest.approx(logistic(1.5) - 0.5)
 
 
+TERMS = ["good", "not", "¬bad", "not ¬bad"]
+PIECES = [" goo", "oods", "ds m", "good"]
+
+
+def by_words(text: str, analyzer: str, values: list[float]) -> dict[str | None, float]:
+    """Values of the terms and pieces of a text as readers see them; the pieces are character n-grams."""
+    read = analysis("word_ngrams", {"token_pattern": r"[\w¬]+", "ngrams": [1, 2]}, TERMS, 0)
+    pieces = analysis("char_ngrams", {"analyzer": analyzer, "ngrams": [4, 4]}, PIECES, read.vocabulary.end)
+    known = np.arange(pieces.vocabulary.first, pieces.vocabulary.unknown)
+    present = np.isin(known, pieces.found([text])[0][0])
+    assert pieces.homes
+    features = RowFeatures(
+        [
+            FieldTerms(TEXT, read.vocabulary, np.arange(len(TERMS))),
+            FieldTerms(TEXT, pieces.vocabulary, known[present], pieces.homes(text)),
+        ],
+        [],
+    )
+    points, shown = features.for_readers(np.array(values)[[True] * len(TERMS) + present.tolist()])
+    return {feature.term: value for feature, value in zip(shown, points.tolist(), strict=True) if value}
+
+
 def test_character_ngrams_count_for_the_words_that_they_lie_in() -> None:
-    values = {"good": 1.0, " goo": 0.5, "oods": 0.25, "ds m": 0.125, "not ¬bad": 0.5, "¬bad": -0.25}
-    all_of_it = member(values)
-    scale = (logistic(all_of_it.score) - logistic(0)) / all_of_it.score
-    explanation = explained(all_of_it, text="goods goon not ¬bad", fragmented=True)
-    shown = {part.term: part.points / scale for part in explanation.parts}
-    assert shown.keys() == {"goods", "goon", "“ds m”", "not bad", "bad (after a negation)"}
-    assert shown["goods"] == pytest.approx(1 + 0.25 + 0.25)
-    assert shown["goon"] == pytest.approx(0.25)
+    values = [1.0, 0.0, -0.25, 0.5, 0.5, 0.25, 0.125, 3.0]
+    assert by_words("goods, goon not ¬bad", "char_wb", values) == {
+        "good": 1.0,
+        "not ¬bad": 0.5,
+        "¬bad": -0.25,
+        "goods": 0.25 + 0.25 + 3.0,
+        "goon": 0.25,
+    }
+    assert by_words("a good good", "char_wb", values)["good"] == 1.0 + 0.5 + 3.0
+
+
+def test_a_piece_that_lies_in_two_words_is_quoted() -> None:
+    values = [1.0, 0.0, -0.25, 0.5, 0.5, 0.25, 0.125, 3.0]
+    assert by_words("my goods might", "char", values) == {
+        "good": 1.0,
+        "not ¬bad": 0.5,
+        "¬bad": -0.25,
+        "goods": 0.5 + 0.25 + 3.0,
+        "“ds m”": 0.125,
+    }
 
 
 @cache
@@ -160,6 +194,6 @@ def test_a_compiled_vote_over_words_and_characters_adds_up_for_any_text(text: st
 def test_a_calibrated_vote_adds_up_too() -> None:
     calibrated = [replace(member({"good": 1.5}, weight=0.5), finish=lambda mean: mean**2) for _ in range(2)]
     probability = logistic(1.5) ** 2
-    explanation = explain_exactly(calibrated, {"text": "good"}, fragmented=(), probability=probability, threshold=0.5)
+    explanation = explain_exactly(calibrated, probability=probability, threshold=0.5)
     assert [part.points for part in explanation.parts] == [pytest.approx(probability - 0.25)]
     assert explanation.rest == pytest.approx(0, abs=1e-12)
