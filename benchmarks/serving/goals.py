@@ -9,7 +9,7 @@ from benchmarks.serving.results import Measure, Results, Spread, cpu, requests, 
 from benchmarks.serving.texts import BATCH
 
 _TITLES = {
-    CONSTANT: "a constant DRF view, same middlewares",
+    CONSTANT: "a constant DRF view, same middlewares and worker",
     FLOOR: "the bare WSGI floor",
     "flask-pyfunc": "Flask + mlflow.pyfunc",
     "flask-sklearn": "Flask + scikit-learn",

@@ -122,6 +122,25 @@ def _ours(name: str, title: str, requirements: str, command: Callable[[str, int,
     )
 
 
+def _constant_view(name: str, title: str, *options: str) -> Peer:
+    return Peer(
+        name,
+        title,
+        "serving",
+        _our_gunicorn("benchmarks.serving.constant.wsgi:application", *options),
+        "/api/v1/constant",
+        _our_body,
+        None,
+        variables=lambda port, places: {
+            **_production(port, places),
+            "DJANGO_SETTINGS_MODULE": "benchmarks.serving.constant.settings",
+        },
+        headers=_our_token,
+        folder=PROJECT_ROOT,
+        uses_state=True,
+    )
+
+
 def _granian(python: str, port: int, _places: Places) -> list[str]:
     options = ["--interface", "wsgi", "--workers", "2", "--blocking-threads", "4", "--no-ws", "--log-level", "warning"]
     return [python, "-m", "granian", *options, "--port", str(port), "codesoft.wsgi:application"]
@@ -159,23 +178,24 @@ PEERS: tuple[Peer, ...] = (
         _our_gunicorn("codesoft.wsgi:application", "--worker-class", "gthread"),
     ),
     _ours("codesoft-granian", "this product under granian", "granian", _granian),
-    Peer(
-        CONSTANT,
-        "a DRF view that returns a constant, our middlewares",
-        "serving",
-        _our_gunicorn("benchmarks.serving.constant.wsgi:application"),
-        "/api/v1/constant",
-        _our_body,
-        None,
-        variables=lambda port, places: {
-            **_production(port, places),
-            "DJANGO_SETTINGS_MODULE": "benchmarks.serving.constant.settings",
-        },
-        headers=_our_token,
-        folder=PROJECT_ROOT,
-        uses_state=True,
+    _constant_view(CONSTANT, "a DRF view that returns a constant, our middlewares and worker"),
+    _constant_view(
+        "constant-drf-gthread",
+        "a DRF view that returns a constant, our middlewares, gunicorn's threads",
+        "--worker-class",
+        "gthread",
     ),
     Peer(FLOOR, "a bare WSGI constant under gunicorn", "flask", _gunicorn("floor:application"), "/", _texts, None),
+    Peer(
+        "floor-web-worker",
+        "a bare WSGI constant under our worker",
+        "flask",
+        _gunicorn("floor:application", "--worker-class", "codesoft.web_worker.worker.WebWorker"),
+        "/",
+        _texts,
+        None,
+        variables=lambda _port, _places: {"PYTHONPATH": str(PROJECT_ROOT)},
+    ),
     Peer(
         "flask-sklearn",
         "Flask + scikit-learn under gunicorn",
