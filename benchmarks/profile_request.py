@@ -186,8 +186,10 @@ def _profile(arguments: argparse.Namespace) -> None:
 
     application = get_wsgi_application()
 
+    from codesoft import idle_connections  # noqa: PLC0415
     from predictions.serving import serving_process, stop_serving  # noqa: PLC0415
 
+    idle_connections.install()
     process = serving_process()  # its threads are not started: what they do is timed apart
     process.refresh()
     process.load_bundles()

@@ -18,6 +18,7 @@ from rest_framework.response import Response
 from predictions.api.base import ApiView
 
 _KNOWN_PATHS = 512
+_KNOWN_HOSTS = 64  # a pattern may allow as many names as a caller thinks of
 
 
 class ApiMiddleware:
@@ -30,6 +31,7 @@ class ApiMiddleware:
         self._get_response = get_response
         self._redirects = settings.SECURE_SSL_REDIRECT
         self._hsts = f"max-age={settings.SECURE_HSTS_SECONDS}" if settings.SECURE_HSTS_SECONDS else ""
+        self._known_hosts: set[str] = set()
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         match = _api_match(settings.ROOT_URLCONF, request.path_info)
@@ -38,7 +40,7 @@ class ApiMiddleware:
         started = time.perf_counter()
         request.resolver_match = match
         try:
-            request.get_host()  # refuses a name that is not ours
+            self._check_host(request)
             response = _rendered(match.func(request, *match.args, **match.kwargs))
         except Exception as error:
             response = response_for_exception(request, error)
@@ -49,6 +51,14 @@ class ApiMiddleware:
             response.headers["Strict-Transport-Security"] = self._hsts
         _count(match.view_name or "", request.method or "", response.status_code, time.perf_counter() - started)
         return response
+
+    def _check_host(self, request: HttpRequest) -> None:
+        """DisallowedHost for a name that is not ours. Those that are were compared before, but for the first time."""
+        host = request.META.get("HTTP_HOST", "")
+        if host not in self._known_hosts:
+            request.get_host()
+            if len(self._known_hosts) < _KNOWN_HOSTS:
+                self._known_hosts.add(host)
 
 
 @lru_cache(maxsize=_KNOWN_PATHS)
