@@ -8,12 +8,10 @@ import os
 import socket
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import structlog
 from django.conf import settings
@@ -28,6 +26,7 @@ from predictions.selectors import read_snapshot
 from predictions.serving.faults import FaultReports
 from predictions.serving.routing import LiveModel, LiveVersion, named
 from predictions.serving.shelf import BundleShelf
+from predictions.serving.told import ServingState, Swaps, described
 from predictions.serving.turns import taking_turns
 from predictions.snapshot import Release, Route, Snapshot
 from predictions.statements import bound_statements
@@ -44,7 +43,6 @@ REWRITE_SECONDS = 30.0
 BOOT_SECONDS = 20.0
 FLUSH_SECONDS = 5.0
 ASKED_SECONDS = 2.0  # how long a request for a former version waits for its bundle
-SWAPS_SHOWN = 16
 STATEMENT_MILLISECONDS = 2_000
 SNAPSHOT_FILE = "snapshot.json"
 LIMITS_FOLDER = "limits"
@@ -58,28 +56,6 @@ class Current:
 
     snapshot: Snapshot
     models: Mapping[str, LiveModel]
-
-
-@dataclass(frozen=True, slots=True)
-class ServingState:
-    """What `/readyz` tells."""
-
-    ready: bool
-    snapshot_age_seconds: float | None
-    process: str
-    models: Mapping[str, Mapping[str, Any]]
-    failures: Mapping[str, str]
-    swaps: tuple[Mapping[str, Any], ...] = ()
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "status": "ready" if self.ready else "not_ready",
-            "process": self.process,
-            "snapshot_age_seconds": self.snapshot_age_seconds,
-            "models": self.models,
-            "bundles_not_loaded": self.failures,
-            "swaps": list(self.swaps),
-        }
 
 
 class ServingProcess:
@@ -104,7 +80,7 @@ class ServingProcess:
         self._written: Snapshot | None = None
         self._faults = FaultReports(self.name)
         self._asked: dict[str, threading.Event] = {}
-        self._swaps: deque[Mapping[str, Any]] = deque(maxlen=SWAPS_SHOWN)
+        self._swaps = Swaps()
 
     @property
     def current(self) -> Current:
@@ -230,9 +206,9 @@ class ServingProcess:
             ready=answering and (self._loaded or not wanted),
             snapshot_age_seconds=round(self._age(current), 1),
             process=self.name,
-            models={name: _described(model) for name, model in current.models.items()},
+            models={name: described(model) for name, model in current.models.items()},
             failures=self._failures(),
-            swaps=tuple(self._swaps),
+            swaps=self._swaps.last,
         )
 
     def update_age(self) -> None:
@@ -302,23 +278,9 @@ class ServingProcess:
             known = before.models if before is not None else {}
             models = {name: self._live_model(route, known.get(name)) for name, route in snapshot.routes.items()}
             self._current = Current(snapshot, models)
-        _set_live_versions(known, models)
-        self._note_swaps(known, models, snapshot)
+        self._swaps.note(known, models, snapshot, starting=not self._loaded)
         if before is None or before.snapshot.bundles != snapshot.bundles:
             self._wake_loader.set()
-
-    def _note_swaps(self, before: Mapping[str, LiveModel], after: Mapping[str, LiveModel], snapshot: Snapshot) -> None:
-        """Tell `/readyz` and the metrics since when this process serves what was decided."""
-        for name, model in after.items():
-            known = before.get(name)
-            if model.generation == (known.generation if known else 0):
-                continue
-            metrics.SERVED_GENERATION.labels(name).set(model.generation)
-            now, decided = time.time(), snapshot.routes[name].changed_at
-            self._swaps.append({"model": name, **_described(model), "decided_at": decided, "swapped_at": now})
-            swap_seconds = metrics.SWAP_SECONDS.labels(name)  # there from the start: the first increase counts too
-            if self._loaded:  # at a start the decision is old
-                swap_seconds.observe(max(0.0, now - decided))
 
     def _live_model(self, route: Route, before: LiveModel | None) -> LiveModel:
         """The route with what is in memory. A champion that is not leaves its predecessor in place, a canary none."""
@@ -353,23 +315,3 @@ class ServingProcess:
 
 def _board(folder: Path) -> Board:
     return RedisBoard(settings.REDIS_URL) if settings.REDIS_URL else FolderBoard(folder / LIMITS_FOLDER)
-
-
-def _described(model: LiveModel) -> dict[str, Any]:
-    champion, canary = model.champion, model.canary
-    return {
-        "generation": model.generation,
-        "version": champion.version if champion else None,
-        "bundle": champion.bundle.hash if champion else None,
-        "scorer": champion.bundle.scorer if champion else None,
-        "canary": canary.version if canary else None,
-    }
-
-
-def _set_live_versions(before: Mapping[str, LiveModel], after: Mapping[str, LiveModel]) -> None:
-    for name, model in before.items():
-        if model.champion is not None:
-            metrics.LIVE_VERSION.labels(name, model.champion.version).set(0)
-    for name, model in after.items():
-        if model.champion is not None:
-            metrics.LIVE_VERSION.labels(name, model.champion.version).set(1)
