@@ -96,7 +96,8 @@ def _database() -> dict[str, Any]:
     else:
         database["CONN_MAX_AGE"] = 60
         database["CONN_HEALTH_CHECKS"] = True
-        database["OPTIONS"] = {"connect_timeout": 3, "patience": DATABASE_PATIENCE_SECONDS}
+        told = database.get("OPTIONS", {})  # in the address, as in ?sslmode=require
+        database["OPTIONS"] = {"connect_timeout": 3, **told, "patience": DATABASE_PATIENCE_SECONDS}
     return database
 
 

@@ -82,3 +82,13 @@ def test_a_web_process_that_could_answer_no_request_does_not_start_in_production
     done = run_with(tmp_path, *gunicorn, CODESOFT_ENV="production", DJANGO_SECRET_KEY="k", HOST_ADDRESS="127.0.0.1")
     assert done.returncode != 0
     assert "DJANGO_ALLOWED_HOSTS is not set." in done.stderr
+
+
+def test_what_the_database_s_address_asks_of_a_connection_is_kept(tmp_path: Path) -> None:
+    told = run_with(
+        tmp_path,
+        "-c",
+        "from codesoft import settings; print(sorted(settings.DATABASES['default']['OPTIONS'].items()))",
+        DATABASE_URL="postgres://u:p@h/x?sslmode=require",
+    )
+    assert told.stdout.strip() == "[('connect_timeout', 3), ('patience', 30), ('sslmode', 'require')]", told.stderr
