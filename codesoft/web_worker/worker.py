@@ -9,6 +9,7 @@ when its request is here as a whole: a client that is slow, or silent, holds no 
 import errno
 import os
 import select
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -45,8 +46,9 @@ class WebWorker(Worker):  # type: ignore[misc]
 
     @classmethod
     def check_config(cls, config: Any, _: Any) -> None:
-        if config.is_ssl or config.proxy_protocol != "off" or config.protocol != "http":
-            raise ValueError("WebWorker speaks HTTP alone: leave TLS and other protocols to the proxy before it.")
+        plain = config.protocol == "http" and config.http_protocols == ["h1"] and config.http2_cleartext == "off"
+        if config.is_ssl or config.proxy_protocol != "off" or not plain:
+            sys.exit("[error] The web worker speaks HTTP/1.1 alone: leave the rest to the proxy before it.")
 
     def init_process(self) -> None:
         self._epoll = select.epoll()
@@ -118,7 +120,14 @@ class WebWorker(Worker):  # type: ignore[misc]
                     return
                 connection = self._waiting.pop(fileno, None)
                 if connection is not None:  # else the accepting thread has just given it up
-                    self._go_on(connection)
+                    self._go_on_safely(connection)
+
+    def _go_on_safely(self, connection: Connection) -> None:
+        try:
+            self._go_on(connection)
+        except Exception:  # a thread that ends would be missing until the worker does
+            self.log.exception("A connection was given up.")
+            self._close(connection)
 
     def _go_on(self, connection: Connection) -> None:
         connection.receive()
@@ -138,8 +147,10 @@ class WebWorker(Worker):  # type: ignore[misc]
         self._arm(connection)
 
     def _arm(self, connection: Connection) -> None:
+        """From the first line on it belongs to whoever takes it, who may have closed it before the second one."""
         self._waiting[connection.fileno] = connection
-        self._epoll.modify(connection.fileno, _ONCE)
+        with suppress(OSError):
+            self._epoll.modify(connection.fileno, _ONCE)
 
     def _answer_next(self, connection: Connection) -> bool:
         """Answer one request; whether the connection can take another."""

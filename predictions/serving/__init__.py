@@ -7,7 +7,7 @@ from django.conf import settings
 
 from predictions.prediction_log.spool import Spool
 from predictions.serving.process import Current, ServingProcess
-from predictions.serving.told import ServingState
+from predictions.serving.state import ServingState
 
 __all__ = ["Current", "ServingState", "current", "serving_process", "serving_state", "start_serving", "stop_serving"]
 

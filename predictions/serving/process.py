@@ -26,7 +26,7 @@ from predictions.selectors import read_snapshot
 from predictions.serving.faults import FaultReports
 from predictions.serving.routing import LiveModel, LiveVersion, named
 from predictions.serving.shelf import BundleShelf
-from predictions.serving.told import ServingState, Swaps, described
+from predictions.serving.state import ServingState, Swaps, described
 from predictions.serving.turns import taking_turns
 from predictions.snapshot import Release, Route, Snapshot
 from predictions.statements import bound_statements

@@ -3,6 +3,8 @@
 import os
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tests.drills.load import Load, percentile
@@ -25,11 +27,15 @@ class Outage:
     def title(self) -> str:
         return f"{self.server.name} {self.how}"
 
-    def begin(self) -> None:
-        (self.server.stop if self.how == "stopped" else self.server.hang)()
-
-    def end(self) -> None:
-        (self.server.start if self.how == "stopped" else self.server.go_on)()
+    @contextmanager
+    def lasting(self) -> Iterator[None]:
+        """Away while the block takes."""
+        stopped = self.how == "stopped"
+        (self.server.stop if stopped else self.server.hang)()
+        try:
+            yield
+        finally:
+            (self.server.start if stopped else self.server.go_on)()
 
 
 def live_through(
@@ -50,13 +56,10 @@ def live_through(
     for outage in outages:
         load = stand.load(rate=rate, clients=clients)
         with load.running():
-            before = _phase(seconds)
-            outage.begin()
-            try:
-                during = _phase(seconds)
-            finally:
-                outage.end()
-            after = _phase(seconds)
+            before = spend(seconds)
+            with outage.lasting():
+                during = spend(seconds)
+            after = spend(seconds)
         quiet, away, back = _judge(report, stand, outage, load, [before, during, after])
         most = _NOISE_FACTOR * max(quiet, back) + _NOISE_MILLISECONDS
         report.check(not timing or away <= most, f"{outage.title}: p99 rose to {away:.1f} ms, noise is {most:.1f} ms")
@@ -69,15 +72,12 @@ def start_worker_while_away(stand: Stand, outage: Outage, *, rate: float, client
     old = stand.workers()
     load = stand.load(rate=rate, clients=clients)
     with load.running():
-        outage.begin()
-        try:
+        with outage.lasting():
             time.sleep(1)
             os.kill(old[0], signal.SIGKILL)
             started = time.monotonic()
             answering = stand.answers_from_another_than(old)
             seconds = time.monotonic() - started
-        finally:
-            outage.end()
         time.sleep(1)
     cut = [one for one in load.answered if one.status == 0]
     failed = [one for one in load.answered if one.status not in (0, 200)]
@@ -94,7 +94,8 @@ def start_worker_while_away(stand: Stand, outage: Outage, *, rate: float, client
     return report
 
 
-def _phase(seconds: float) -> tuple[float, float]:
+def spend(seconds: float) -> tuple[float, float]:
+    """Let time pass; from when to when it was."""
     start = time.time()
     time.sleep(seconds)
     return start, time.time()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.drills.load import TIMEOUT, Load, percentile, places
-from tests.drills.outages import Outage
+from tests.drills.outages import Outage, spend
 from tests.drills.report import Report
 from tests.drills.stand import TEXTS, Stand
 
@@ -98,15 +98,12 @@ def wait_on_pages(
     load = stand.load(rate=rate, clients=clients)
     outage = Outage(stand.postgresql, "hung")
     with load.running(), _reading(stand, questions) as asked:
-        _phase(seconds * _WARMING_SHARE)
-        before = _phase(seconds)
-        outage.begin()
-        try:
-            during = _phase(seconds)
-        finally:
-            outage.end()
-        _phase(1)  # in which those that were held are answered
-        after = _phase(seconds)
+        spend(seconds * _WARMING_SHARE)
+        before = spend(seconds)
+        with outage.lasting():
+            during = spend(seconds)
+        spend(1)  # in which those that were held are answered
+        after = spend(seconds)
     columns = ["who", "phase", "requests", "200", "refused", "p50 in ms", "p99 in ms"]
     report = Report("PostgreSQL hangs while pages are read", columns)
     phases = {"before": before, "during": during, "after": after}
@@ -202,9 +199,3 @@ def _refusals(stand: Stand) -> int:
     with urllib.request.urlopen(f"http://127.0.0.1:{stand.web.metrics_port}/metrics", timeout=15) as answer:
         lines = answer.read().decode().splitlines()
     return sum(int(float(line.split()[-1])) for line in lines if line.startswith("codesoft_database_refusals_total"))
-
-
-def _phase(seconds: float) -> tuple[float, float]:
-    start = time.time()
-    time.sleep(seconds)
-    return start, time.time()

@@ -280,3 +280,14 @@ def test_a_worker_that_ends_answers_what_it_has_and_what_still_comes(tmp_path: P
     assert server.process.wait(10) == 0
     under_way.close()
     idle.close()
+
+
+@pytest.mark.parametrize("option", [["--proxy-protocol", "auto"], ["--http-protocols", "h2,h1"]])
+def test_what_it_does_not_speak_is_refused_at_the_start(option: list[str]) -> None:
+    command = ["gunicorn", "-k", "codesoft.web_worker.worker.WebWorker", "-b", f"127.0.0.1:{free_port()}", *option]
+    refused = subprocess.run(
+        [sys.executable, "-m", *command, "tests.codesoft.web_worker.application"],
+        cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert refused.returncode != 0
+    assert "speaks HTTP/1.1 alone" in refused.stderr

@@ -78,7 +78,10 @@ TERMS = ["good", "not", "¬bad", "not ¬bad"]
 PIECES = [" goo", "oods", "ds m", "good"]
 
 
-def by_words(text: str, analyzer: str, values: list[float]) -> dict[str | None, float]:
+VALUES = [1.0, 0.0, -0.25, 0.5, 0.5, 0.25, 0.125, 3.0]  # of TERMS, then of PIECES
+
+
+def by_words(text: str, analyzer: str) -> dict[str | None, float]:
     """Values of the terms and pieces of a text as readers see them; the pieces are character n-grams."""
     read = analysis("word_ngrams", {"token_pattern": r"[\w¬]+", "ngrams": [1, 2]}, TERMS, 0)
     pieces = analysis("char_ngrams", {"analyzer": analyzer, "ngrams": [4, 4]}, PIECES, read.vocabulary.end)
@@ -92,25 +95,23 @@ def by_words(text: str, analyzer: str, values: list[float]) -> dict[str | None, 
         ],
         [],
     )
-    points, shown = features.for_readers(np.array(values)[[True] * len(TERMS) + present.tolist()])
+    points, shown = features.for_readers(np.array(VALUES)[[True] * len(TERMS) + present.tolist()])
     return {feature.term: value for feature, value in zip(shown, points.tolist(), strict=True) if value}
 
 
 def test_character_ngrams_count_for_the_words_that_they_lie_in() -> None:
-    values = [1.0, 0.0, -0.25, 0.5, 0.5, 0.25, 0.125, 3.0]
-    assert by_words("goods, goon not ¬bad", "char_wb", values) == {
+    assert by_words("goods, goon not ¬bad", "char_wb") == {
         "good": 1.0,
         "not ¬bad": 0.5,
         "¬bad": -0.25,
         "goods": 0.25 + 0.25 + 3.0,
         "goon": 0.25,
     }
-    assert by_words("a good good", "char_wb", values)["good"] == 1.0 + 0.5 + 3.0
+    assert by_words("a good good", "char_wb")["good"] == 1.0 + 0.5 + 3.0
 
 
 def test_a_piece_that_lies_in_two_words_is_quoted() -> None:
-    values = [1.0, 0.0, -0.25, 0.5, 0.5, 0.25, 0.125, 3.0]
-    assert by_words("my goods might", "char", values) == {
+    assert by_words("my goods might", "char") == {
         "good": 1.0,
         "not ¬bad": 0.5,
         "¬bad": -0.25,
