@@ -10,7 +10,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from ml_pipeline.compatibility import Incompatibility, declared_inputs, incompatibilities
-from ml_pipeline.spec.sections import Freeze, Promotion
+from ml_pipeline.spec.policies import Freeze, Promotion
 from registry_ui.models import ApprovalRequest, ModelVersion
 
 

@@ -16,13 +16,15 @@ from ml_pipeline.errors import CodesoftError
 from ml_pipeline.params import declared_models, load_spec
 from ml_pipeline.running.job import JobResult, run_job
 from predictions.models import Deployment
+from registry_ui.models import Trigger
 from registry_ui.selectors import active_run
 from registry_ui.services.access import Actor
 from registry_ui.services.deployments import deployment_ensure
 from registry_ui.services.execution import run_execute
 from registry_ui.services.runs import run_cancel, run_request
 
-TRIGGER = "bootstrap"
+_ACTOR = "bootstrap"
+_WHY = "the first start: nothing served"
 _SIDE_BY_SIDE = 2
 
 
@@ -71,12 +73,12 @@ def _train(model: str, report: "Report", stopping: threading.Event) -> str | Non
             model, workspace, on_stages=on_stages, should_stop=lambda: stopping.is_set() or should_stop(), **callbacks
         )
 
-    actor = Actor.system(TRIGGER)
+    actor = Actor.system(_ACTOR)
     try:
         deployment_ensure(model=model)
         if (abandoned := active_run(model=model)) is not None:  # this process holds the state folder: nobody runs it
             run_cancel(model=model, run_id=abandoned.pk, actor=actor)
-        run = run_request(model=model, trigger=TRIGGER, actor=actor)
+        run = run_request(model=model, trigger=Trigger.COMMAND, why=_WHY, actor=actor)
         version = run_execute(run_id=run.pk, job=job)
         run.refresh_from_db()
         if version is None:

@@ -10,6 +10,7 @@ from ml_pipeline.spec.inputs import (
     TextInput,
 )
 from ml_pipeline.spec.model import ModelSpec, SpecSection
+from ml_pipeline.spec.policies import CoolDown, Freeze, Promotion, Retraining, Serving
 from ml_pipeline.spec.sections import (
     Backtest,
     Contract,
@@ -18,9 +19,6 @@ from ml_pipeline.spec.sections import (
     Evaluation,
     FeatureBlock,
     Features,
-    Freeze,
-    Promotion,
-    Serving,
     Source,
     Split,
     Target,
@@ -31,6 +29,7 @@ __all__ = [
     "BooleanInput",
     "CategoryInput",
     "Contract",
+    "CoolDown",
     "DatetimeInput",
     "Decision",
     "Estimator",
@@ -43,6 +42,7 @@ __all__ = [
     "ModelSpec",
     "NumberInput",
     "Promotion",
+    "Retraining",
     "Serving",
     "Source",
     "SpecSection",

@@ -8,6 +8,7 @@ from ml_pipeline.errors import InvalidSpec
 from ml_pipeline.learning.cleaning import CLEANERS
 from ml_pipeline.spec.base import Declared
 from ml_pipeline.spec.inputs import INPUT_TYPES, InputField
+from ml_pipeline.spec.policies import Promotion, Retraining, Serving
 from ml_pipeline.spec.sections import (
     Contract,
     Decision,
@@ -15,8 +16,6 @@ from ml_pipeline.spec.sections import (
     Evaluation,
     Features,
     Name,
-    Promotion,
-    Serving,
     Source,
     Split,
     Target,
@@ -36,6 +35,7 @@ SpecSection = Literal[
     "decision",
     "evaluation",
     "promotion",
+    "retraining",
     "serving",
 ]
 
@@ -81,6 +81,7 @@ class ModelSpec(Declared):
     decision: Decision
     evaluation: Evaluation
     promotion: Promotion
+    retraining: Retraining
     serving: Serving
 
     @classmethod
@@ -141,8 +142,8 @@ class ModelSpec(Declared):
         return {**self.inputs, **self.attributes}
 
     def public(self) -> dict[str, Any]:
-        """What travels inside the bundle: everything but the policy, which may change without a new version."""
-        return self.model_dump(mode="json", by_alias=True, exclude={"promotion", "source", "contract"})
+        """What travels inside the bundle: everything but the policies, which may change without a new version."""
+        return self.model_dump(mode="json", by_alias=True, exclude={"promotion", "retraining", "source", "contract"})
 
     def _check_features(self) -> None:
         for block in self.features.blocks:

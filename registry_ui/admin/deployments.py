@@ -14,7 +14,7 @@ from predictions.models import Deployment, Generation
 from registry_ui.admin import comparing, granting
 from registry_ui.admin.mirror import mirror_context
 from registry_ui.admin.pages import Action, ConfirmedForm, PageAdmin, ServingForm, given_confirmation, labelled
-from registry_ui.models import ModelVersion, PipelineRun
+from registry_ui.models import ModelVersion, PipelineRun, Trigger
 from registry_ui.selectors import (
     deployments_with_switch,
     fault_columns,
@@ -138,7 +138,7 @@ def _retire(request: HttpRequest, deployment: Deployment, given: Mapping[str, An
 
 
 def _retrain(request: HttpRequest, deployment: Deployment, _: Mapping[str, Any]) -> str:
-    run = run_request(model=deployment.model, actor=Actor.person(request.user), trigger="admin")
+    run = run_request(model=deployment.model, actor=Actor.person(request.user), trigger=Trigger.PERSON)
     return f"{run} is queued."
 
 

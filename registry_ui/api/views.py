@@ -22,7 +22,7 @@ from registry_ui.api.shapes import (
     VersionShape,
     VersionsShape,
 )
-from registry_ui.models import Decision
+from registry_ui.models import Decision, Trigger
 from registry_ui.moments import past_moment_parse
 from registry_ui.selectors import deployment_get, run_get, served_at, version_get, versions_of
 from registry_ui.services.access import VIEW, Actor
@@ -167,7 +167,7 @@ class RunsView(ApiView):
     @idempotent
     def post(self, request: Request, model: str) -> Response:
         """Train the model anew. 409 names the run that is active already."""
-        run = run_request(model=model, actor=Actor.person(request.user), trigger="api")
+        run = run_request(model=model, actor=Actor.person(request.user), trigger=Trigger.API)
         place = reverse("api-run", kwargs={"model": model, "run": str(run.pk)})
         return _json(RunShape.of(run), status=202, headers={"Location": place})
 

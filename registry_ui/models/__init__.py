@@ -6,13 +6,14 @@ from registry_ui.models.mirror import ForeignChange, MirrorState, OutboxEntry
 from registry_ui.models.notifications import Notification
 from registry_ui.models.shadows import ShadowComparison
 from registry_ui.models.versions import ModelVersion
-from registry_ui.models.work import BackgroundTask, PipelineRun
+from registry_ui.models.work import BackgroundTask, BrokerContact, PipelineRun, Trigger
 
 __all__ = [
     "ApprovalRequest",
     "AuditEntry",
     "AuditHead",
     "BackgroundTask",
+    "BrokerContact",
     "Decision",
     "ForeignChange",
     "MirrorState",
@@ -22,4 +23,5 @@ __all__ = [
     "OutboxEntry",
     "PipelineRun",
     "ShadowComparison",
+    "Trigger",
 ]

@@ -107,10 +107,12 @@ class ApprovalRequest(models.Model):
 
 
 class ModelPolicy(models.Model):
-    """What an administrator set for one model over its declared policy. `four_eyes` None: as declared."""
+    """What is set for one model. `four_eyes` is an administrator's switch (None: as declared); `retraining` is the
+    section of that name as the last run of ours found it declared."""
 
     model = models.CharField(max_length=MODEL_LENGTH, unique=True)
     four_eyes = models.BooleanField(null=True)
+    retraining = models.JSONField(default=dict)
 
     class Meta:
         verbose_name_plural = "model policies"

@@ -39,6 +39,17 @@ class LeasedWork(models.Model):
         return self.state in ACTIVE_STATES
 
 
+class Trigger(models.TextChoices):
+    """Who or what starts a run. The last three start one unasked, see `services.retraining`."""
+
+    PERSON = "person", "A person"
+    COMMAND = "command", "A command"
+    API = "api", "The API"
+    SCHEDULE = "schedule", "The schedule"
+    DOCUMENTS = "documents", "New documents"
+    DRIFT = "drift", "Drift"
+
+
 class PipelineRun(LeasedWork):
     """One training run."""
 
@@ -51,11 +62,14 @@ class PipelineRun(LeasedWork):
         LOST = "lost", "Lost"
 
     model = models.CharField(max_length=MODEL_LENGTH)
-    trigger = models.CharField(max_length=40)
+    trigger = models.CharField(max_length=10, choices=Trigger)
+    trigger_detail = models.CharField(max_length=200, blank=True)
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     stage = models.CharField(max_length=40, blank=True)
     stages = models.JSONField(default=list)
     log = models.TextField(blank=True)
+    documents = models.PositiveBigIntegerField(null=True)  # that the source held, and the last one's id
+    watermark = models.CharField(max_length=200, blank=True)
     version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, null=True, related_name="runs")
 
     class Meta:
@@ -68,6 +82,7 @@ class PipelineRun(LeasedWork):
             models.Index(name="run_by_model", fields=["model", "-created_at"]),
         ]
         constraints: ClassVar = [
+            models.CheckConstraint(name="a_run_has_a_known_trigger", condition=Q(trigger__in=Trigger.values)),
             models.UniqueConstraint(
                 name="one_active_run_a_model", fields=["model"], condition=Q(state__in=ACTIVE_STATES)
             ),
@@ -95,6 +110,7 @@ class BackgroundTask(LeasedWork):
         SYNC = "sync", "Sync with the tracking server"
         FLIPS = "flips", "Decisions that would flip"
         THRESHOLD = "threshold", "A candidate with another threshold"
+        PREVIEW = "preview", "What a run would do"
 
     class State(models.TextChoices):
         QUEUED = "queued", "Queued"
@@ -136,3 +152,21 @@ class BackgroundTask(LeasedWork):
     def percent(self) -> int:
         """How much of it is done, 0 to 100."""
         return min(100, 100 * self.done // self.total) if self.total else 0
+
+
+class BrokerContact(models.Model):
+    """One row: how the dispatcher's last round with the broker went. Pages read it; only the dispatcher writes it."""
+
+    ONLY = 1
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY)
+    looked_at = models.DateTimeField()
+    failing_since = models.DateTimeField(null=True)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [models.CheckConstraint(name="one_broker_contact", condition=Q(id=1))]
+
+    def __str__(self) -> str:
+        return f"no broker since {self.failing_since}" if self.failing_since else "the broker answers"

@@ -35,6 +35,7 @@ from registry_ui.selectors.permissions import (
     permissions_held,
 )
 from registry_ui.selectors.receipts import Receipt, prediction_of, receipt_of
+from registry_ui.selectors.retraining import cools_down_until, last_trained, retraining_policy
 from registry_ui.selectors.shadows import shadow_comparison_now, shadow_comparisons
 from registry_ui.selectors.tokens import TokenDescribed, token_described, token_find, token_rows, tokens_of
 from registry_ui.selectors.versions import (
@@ -81,6 +82,7 @@ __all__ = [
     "champion_at",
     "champion_get",
     "champion_of",
+    "cools_down_until",
     "current_approval",
     "deciders_of",
     "deployment_get",
@@ -94,6 +96,7 @@ __all__ = [
     "holders",
     "is_former_champion",
     "last_sync",
+    "last_trained",
     "limit_of",
     "may_on_model",
     "may_see_predictions",
@@ -108,6 +111,7 @@ __all__ = [
     "prediction_of",
     "previous_champion",
     "receipt_of",
+    "retraining_policy",
     "run_counts",
     "run_get",
     "served_at",

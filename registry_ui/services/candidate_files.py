@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ml_pipeline.bundle.files import MANIFEST_FILE, MODEL_FILE
 from ml_pipeline.errors import InvalidBundle
 from ml_pipeline.paths import Artifacts
-from ml_pipeline.spec.sections import Promotion
+from ml_pipeline.spec.policies import Promotion, Retraining
 
 if TYPE_CHECKING:
     from ml_pipeline.bundle.model_bundle import ModelBundle
@@ -35,6 +35,7 @@ class Recommendation(BaseModel):
     data_hash: str
     champion: Compared | None
     promotion: Promotion
+    retraining: Retraining = Retraining()
     metrics: dict[str, float | None]
 
 

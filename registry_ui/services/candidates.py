@@ -12,7 +12,7 @@ from ml_pipeline.tracking.tracked_lineage import TrackedLineage
 from predictions.bundle_store import store_bundle
 from predictions.models import Deployment
 from registry_ui.errors import StaleRecommendation
-from registry_ui.models import ApprovalRequest, Decision, ModelVersion
+from registry_ui.models import ApprovalRequest, Decision, ModelPolicy, ModelVersion
 from registry_ui.selectors import current_approval
 from registry_ui.services.access import Actor
 from registry_ui.services.approvals import approval_decide, approval_note, approval_open
@@ -94,6 +94,8 @@ def candidate_import(
         approval_note(version=version, policy_says=refusal.reason if refusal else "")
         mirror_request(model=model, cause=f"imported {version}")
         approval_notify(version=version)
+        if not elsewhere:
+            _declare(candidate)
         if run is not None:
             run_succeed(claim=run, version=version)
         if version.status == ModelVersion.Status.WAITING:
@@ -101,6 +103,12 @@ def candidate_import(
         imported = _import_event(version, created, actor, run, refusal)
         audit_append(events=[imported, *([decision_event(decision)] if decision else [])])
     return Imported(version, created, decision)
+
+
+def _declare(candidate: Candidate) -> None:
+    """Keep when to train as params.yaml says it now: it is no part of a version, and holds at once."""
+    declared = candidate.recommendation.retraining.model_dump(mode="json")
+    ModelPolicy.objects.update_or_create(model=candidate.model, defaults={"retraining": declared})
 
 
 def _is_current(candidate: Candidate, deployment: Deployment) -> bool:

@@ -7,25 +7,30 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from registry_ui.errors import RunActive, WrongState
-from registry_ui.models import PipelineRun
+from registry_ui.models import PipelineRun, Trigger
 from registry_ui.selectors import active_run, deployment_get, run_get
 from registry_ui.services.access import REQUEST, Actor
 from registry_ui.services.audit import Event, audit_append
 from registry_ui.services.dispatching import expired_requeue, rows_dispatch
 
 _State = PipelineRun.State
+_WHY_LENGTH = 200
 
 
-def run_request(*, model: str, actor: Actor, trigger: str = "manual") -> PipelineRun:
-    """Queue a run; RunActive, with the id of the unfinished one, where the model has one."""
+def run_request(*, model: str, actor: Actor, trigger: Trigger, why: str = "") -> PipelineRun:
+    """Queue a run; RunActive, with the id of the unfinished one, where the model has one. `why` is for people."""
     actor.require(REQUEST, model)
     deployment_get(model=model)
     try:
         with transaction.atomic():
             run = PipelineRun.objects.create(
-                model=model, trigger=trigger, requested_by=actor.name, due_at=timezone.now()
+                model=model,
+                trigger=trigger,
+                trigger_detail=why[:_WHY_LENGTH],
+                requested_by=actor.name,
+                due_at=timezone.now(),
             )
-            audit_append(events=[_event(run, actor, "run.request", trigger=trigger)])
+            audit_append(events=[_event(run, actor, "run.request", trigger=trigger, why=run.trigger_detail)])
     except IntegrityError as error:
         raise _active(model) from error
     return run

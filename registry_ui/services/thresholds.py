@@ -147,7 +147,7 @@ def _recommendation(
 ) -> dict[str, Any]:
     from ml_pipeline.judgement import Yardstick  # noqa: PLC0415
     from ml_pipeline.recommendation import recommendation  # noqa: PLC0415
-    from ml_pipeline.spec.sections import Promotion  # noqa: PLC0415
+    from ml_pipeline.spec.policies import Promotion  # noqa: PLC0415
 
     return recommendation(
         report=report,

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from ml_pipeline.errors import CodesoftError
 from ml_pipeline.params import load_spec
-from registry_ui.models import PipelineRun
+from registry_ui.models import PipelineRun, Trigger
 from registry_ui.services.access import Actor
 from registry_ui.services.deployments import deployment_ensure
 from registry_ui.services.runs import run_request
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         try:
             load_spec(model)
             deployment_ensure(model=model)
-            run = run_request(model=model, actor=Actor.operator(getpass.getuser()), trigger="command")
+            run = run_request(model=model, actor=Actor.operator(getpass.getuser()), trigger=Trigger.COMMAND)
         except CodesoftError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"Run {run.pk} of {model} is queued.")
