@@ -229,6 +229,7 @@ CELERY_BEAT_SCHEDULE = {
         "replay_to_shadows": 5.0,
         "requeue_expired_leases": 15.0,
         "sync_registry": 300.0,
+        "look_for_documents": 300.0,
         "forget_kept_answers": 3600.0,
         "settle_feedback": 60.0,
         "erase_inputs": 86_400.0,

@@ -27,6 +27,12 @@ class InvalidShare(CodesoftError):
     code = "invalid_share"
 
 
+class InvalidSchedule(CodesoftError):
+    """A cron line that cannot be read, or that names a time that never comes."""
+
+    code = "invalid_schedule"
+
+
 class UnknownRun(CodesoftError):
     """The model has no pipeline run of that id."""
 

@@ -14,6 +14,7 @@ from registry_ui.services import (
     feedback,
     mirroring,
     retention,
+    retraining,
     runs,
     shadowing,
     syncing,
@@ -37,6 +38,16 @@ def execute_task(task_id: str) -> None:
 def requeue_expired_leases() -> None:
     runs.runs_requeue_expired()
     background.tasks_requeue_expired()
+
+
+@shared_task
+def retrain_on_schedule(model: str) -> None:
+    retraining.retrain_on_schedule(model=model)
+
+
+@shared_task(soft_time_limit=240)
+def look_for_documents() -> None:
+    retraining.documents_look()
 
 
 @shared_task

@@ -29,12 +29,16 @@ class StageRecord:
 
 @dataclass(frozen=True)
 class JobResult:
-    """What a run left: artifacts in the workspace, the published version, this model's lock entries."""
+    """What a run left: artifacts in the workspace, the published version, this model's lock entries.
+
+    `ingestion` is the report of that stage: how many documents there were, and the last one's id.
+    """
 
     artifacts_root: Path
     published: dict[str, Any]
     lock_entries: bytes
     stages: list[dict[str, Any]]
+    ingestion: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -108,4 +112,5 @@ def run_job(
         published=answers[-1],
         lock_entries=(workspace / LOCK_FILE).read_bytes(),
         stages=clock.as_list(),
+        ingestion=json.loads((workspace / Artifacts(model).ingestion_report).read_bytes()),
     )

@@ -152,6 +152,14 @@ class Collection:
     def documents(self) -> Iterator[Document]:
         yield from in_id_order(map(_plain, self._raw()), self.place)
 
+    def count(self, *, behind: str) -> tuple[int, int]:
+        """Counted by the server, by its own books where the declaration selects every document."""
+        selection, later = _selection(self.source), {"$or": [{ID: {"$gt": one}} for one in _ids(behind)]}
+        counted = self._collection.count_documents
+        all_of_them = (lambda: counted({"$and": selection})) if selection else self._collection.estimated_document_count
+        total: int = self.connection.try_often(all_of_them, self.report)
+        return total, self.connection.try_often(lambda: int(counted({"$and": [*selection, later]})), self.report)
+
     def field_names(self) -> list[str]:
         sample = self.connection.try_often(lambda: list(self._collection.find().limit(_SAMPLED)), self.report)
         return sorted({name for document in sample for name in document} - {ID})
@@ -251,6 +259,11 @@ def _selection(source: Source) -> list[Mapping[str, Any]]:
         moments = {key: as_utc_milliseconds(moment) for key, moment in bounds.items() if moment is not None}
         parts.append({window.field: {"$type": "date", **moments}})
     return parts
+
+
+def _ids(text: str) -> list[Any]:
+    """What an id that was written as text may have been; MongoDB compares it with ids of its own type alone."""
+    return [text, *([ObjectId(text)] if ObjectId.is_valid(text) else []), *([int(text)] if text.isdecimal() else [])]
 
 
 def _plain(document: Document) -> Document:

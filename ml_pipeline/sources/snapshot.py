@@ -34,6 +34,11 @@ class Snapshot:
             if window is None or _lies_within(window, document.get(window.field)):
                 yield document
 
+    def count(self, *, behind: str) -> tuple[int, int]:
+        ids = [document[ID] for document in self.documents()]
+        last = int(behind) if ids and isinstance(ids[0], int) else behind
+        return len(ids), sum(one > last for one in ids)
+
     def field_names(self) -> list[str]:
         return sorted({name for document in islice(self._lines(), _SAMPLED) for name in document} - {ID})
 

@@ -19,6 +19,9 @@ class DocumentSource(Protocol):
     def documents(self) -> Iterator[Document]:
         """Every selected document once. InvalidSource and SourceUnavailable say what stopped the reading."""
 
+    def count(self, *, behind: str) -> tuple[int, int]:
+        """How many documents are selected, and how many of them come after the one with the id `behind`."""
+
     def field_names(self) -> list[str]:
         """The fields that the first documents have, sorted: to name them where an expected one is absent."""
 

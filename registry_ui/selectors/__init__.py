@@ -35,7 +35,13 @@ from registry_ui.selectors.permissions import (
     permissions_held,
 )
 from registry_ui.selectors.receipts import Receipt, prediction_of, receipt_of
-from registry_ui.selectors.retraining import cools_down_until, last_trained, retraining_policy
+from registry_ui.selectors.retraining import (
+    cools_down_until,
+    last_trained,
+    models_with_policies,
+    retraining_policy,
+)
+from registry_ui.selectors.schedules import RETRAIN_TASK, Schedule, next_moment, schedule_name, schedules_of
 from registry_ui.selectors.shadows import shadow_comparison_now, shadow_comparisons
 from registry_ui.selectors.tokens import TokenDescribed, token_described, token_find, token_rows, tokens_of
 from registry_ui.selectors.versions import (
@@ -70,11 +76,13 @@ __all__ = [
     "EVERY_MODEL",
     "LARGE_COLUMNS",
     "MODEL_PERMISSIONS",
+    "RETRAIN_TASK",
     "Holder",
     "MirrorOverview",
     "ModelOverview",
     "NotLoaded",
     "Receipt",
+    "Schedule",
     "Served",
     "ServiceHistory",
     "TokenDescribed",
@@ -103,6 +111,8 @@ __all__ = [
     "mirror_overviews",
     "models_overview",
     "models_visible",
+    "models_with_policies",
+    "next_moment",
     "not_loaded",
     "notifications_given_up",
     "outbox_pending",
@@ -114,6 +124,8 @@ __all__ = [
     "retraining_policy",
     "run_counts",
     "run_get",
+    "schedule_name",
+    "schedules_of",
     "served_at",
     "service_history",
     "shadow_comparison_now",

@@ -14,6 +14,12 @@ def retraining_policy(*, model: str) -> Retraining:
     return Retraining.model_validate(declared or {})
 
 
+def models_with_policies() -> list[str]:
+    """Models of which a run of ours said when to train."""
+    policies = ModelPolicy.objects.exclude(retraining={})
+    return list(policies.order_by("model").values_list("model", flat=True))
+
+
 def cools_down_until(*, model: str, trigger: Trigger, policy: Retraining) -> datetime | None:
     """Until when `trigger` starts no further run; None where it may now. It counts from the last one's request."""
     last = PipelineRun.objects.filter(model=model, trigger=trigger).order_by("-created_at").first()

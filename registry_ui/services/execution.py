@@ -26,7 +26,7 @@ from registry_ui.selectors import champion_get
 from registry_ui.services.access import Actor
 from registry_ui.services.candidates import Published, candidate_import
 from registry_ui.services.heartbeat import Heartbeat
-from registry_ui.services.run_state import RunClaim, run_claim, run_fail, run_progress
+from registry_ui.services.run_state import RunClaim, run_claim, run_fail, run_progress, run_saw
 from registry_ui.services.sync_requests import sync_request
 
 Job = Callable[..., JobResult]
@@ -89,6 +89,8 @@ def _trained(
             on_stages=progress.stages_changed,
         )
         progress.flush()
+        if result.ingestion:
+            run_saw(claim=claim, ingestion=result.ingestion)
         try:
             imported = candidate_import(
                 model=claim.model,

@@ -1,7 +1,9 @@
 """The states of a pipeline run's row. Each transition is a compare-and-set on (id, attempt, state): the fence."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -12,6 +14,7 @@ from registry_ui.errors import RunFenced
 from registry_ui.models import ModelVersion, PipelineRun
 
 _State = PipelineRun.State
+_WATERMARK_LENGTH = 200
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,13 @@ def run_progress(*, claim: RunClaim, stages: list[dict[str, object]], log: str) 
     """Show how far it is. Says nothing where the attempt is no longer the current one."""
     running = [str(stage["stage"]) for stage in stages if stage["state"] == "running"]
     _held(claim).update(stages=stages, stage=running[-1] if running else "", log=log)
+
+
+def run_saw(*, claim: RunClaim, ingestion: Mapping[str, Any]) -> None:
+    """Keep how many documents the source held, and the last one's id: what came later is counted from there."""
+    documents = ingestion.get("rows", 0) + ingestion.get("quarantined", 0)
+    watermark = str(ingestion.get("watermark") or "")[:_WATERMARK_LENGTH]
+    _held(claim).update(documents=documents, watermark=watermark)
 
 
 def run_succeed(*, claim: RunClaim, version: ModelVersion) -> None:
