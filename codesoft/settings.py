@@ -195,6 +195,10 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = PREDICTION_BODY_LIMIT
 WORKSPACES_DIR = VAR_DIR / "workspaces"
 RUN_LEASE_SECONDS = configuration.whole_number("RUN_LEASE_SECONDS", 60)
 RUN_MAX_ATTEMPTS = 3
+RUN_TIME_LIMIT_SECONDS = configuration.whole_number("RUN_TIME_LIMIT_SECONDS", 6 * 3600)  # of one attempt
+RUNS_SIDE_BY_SIDE = configuration.whole_number("RUNS_SIDE_BY_SIDE", 1)  # in one worker, with Redis
+# A message may be lost with its broker. A row that nobody took within this time is sent again.
+SENT_AGAIN_SECONDS = configuration.whole_number("SENT_AGAIN_SECONDS", 120)
 
 # What MLflow signs its webhooks with; without it there is no door for them.
 MLFLOW_WEBHOOK_SECRET = env.str("MLFLOW_WEBHOOK_SECRET", "")
@@ -300,6 +304,7 @@ UNFOLD = {
                     _menu("Models", "deployed_code", "predictions_deployment_changelist"),
                     _menu("Versions", "difference", "registry_ui_modelversion_changelist"),
                     _menu("Pipeline runs", "conversion_path", "registry_ui_pipelinerun_changelist"),
+                    _menu("Schedules", "schedule", "django_celery_beat_periodictask_changelist"),
                     _menu("What served when", "history", "predictions_generation_served"),
                     _menu("Audit log", "policy", "registry_ui_auditentry_changelist"),
                     _menu("Foreign changes", "sync_problem", "registry_ui_foreignchange_changelist"),

@@ -11,6 +11,7 @@ from django.db import DatabaseError, close_old_connections
 
 from predictions.statements import bound_statements
 from registry_ui.services.background import tasks_dispatch
+from registry_ui.services.broker_contact import broker_contact_note
 from registry_ui.services.runs import runs_dispatch
 
 # By name: importing a task would bring the whole pipeline into a process that only posts messages.
@@ -28,9 +29,20 @@ def send(task: str, row_id: UUID) -> None:
 
 def dispatch_once(*, send: Callable[[str, UUID], None] = send) -> int:
     """One round: how many due rows were sent. A database that does not answer in time ends the round, not the loop."""
+    errors: list[str] = []
+
+    def watched(task: str, row_id: UUID) -> None:
+        try:
+            send(task, row_id)
+        except Exception as error:
+            errors.append(f"{type(error).__name__}: {error}")
+            raise
+
     try:
         bound_statements(STATEMENT_MILLISECONDS)
-        return runs_dispatch(send=partial(send, EXECUTE_RUN)) + tasks_dispatch(send=partial(send, EXECUTE_TASK))
+        sent = runs_dispatch(send=partial(watched, EXECUTE_RUN)) + tasks_dispatch(send=partial(watched, EXECUTE_TASK))
+        broker_contact_note(sent=sent, error=errors[0] if errors else "")
+        return sent
     except DatabaseError as error:
         _log.warning("dispatch_failed", error=str(error))
         return 0

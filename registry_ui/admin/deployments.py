@@ -11,10 +11,10 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
 from predictions.models import Deployment, Generation
-from registry_ui.admin import comparing, granting
+from registry_ui.admin import comparing, granting, retraining
 from registry_ui.admin.mirror import mirror_context
 from registry_ui.admin.pages import Action, ConfirmedForm, PageAdmin, ServingForm, given_confirmation, labelled
-from registry_ui.models import ModelVersion, PipelineRun, Trigger
+from registry_ui.models import ModelVersion, PipelineRun
 from registry_ui.selectors import (
     deployments_with_switch,
     fault_columns,
@@ -26,7 +26,6 @@ from registry_ui.selectors import (
 from registry_ui.services.access import ADMINISTER, REQUEST, ROLL_BACK, Actor
 from registry_ui.services.canaries import canary_end
 from registry_ui.services.decisions import champion_retire, champion_roll_back
-from registry_ui.services.runs import run_request
 from registry_ui.services.sync_requests import sync_request
 
 _SHOWN = 20
@@ -85,7 +84,7 @@ class DeploymentAdmin(PageAdmin):
             "roll_back": (RollBackForm, _roll_back),
             "end_canary": (EndCanaryForm, _end_canary),
             "retire": (ConfirmedForm, _retire),
-            "retrain": (forms.Form, _retrain),
+            **retraining.MODEL_ACTIONS,
             **granting.MODEL_ACTIONS,
             "sync": (forms.Form, _sync),
         }
@@ -96,6 +95,7 @@ class DeploymentAdmin(PageAdmin):
         generations = Generation.objects.filter(model=row.model).order_by("-number")[:_SHOWN]
         history = service_history(model=row.model)
         runs = list(PipelineRun.objects.filter(model=row.model).defer("log", "error")[:_RUNS_SHOWN])
+        active = next((run for run in runs if run.is_active), None)  # none is asked for while one is active
         by_key = {version.pk: version for version in versions.values()}
         return {
             "title": row.model,
@@ -112,7 +112,8 @@ class DeploymentAdmin(PageAdmin):
             "versions": list(versions.values())[:_SHOWN],
             "history": [(entry, versions.get(entry.champion_version or 0)) for entry in generations],
             "runs": [(run, by_key.get(run.version_id or 0)) for run in runs],
-            "active": next((run for run in runs if run.is_active), None),  # none is asked for while one is active
+            "active": active,
+            **retraining.context(row, is_active=active is not None),
             "may_roll_back": actor.may(ROLL_BACK, row.model),
             "may_request_run": actor.may(REQUEST, row.model),
             **(granting.context(row) if actor.may(ADMINISTER, row.model) else {}),
@@ -135,11 +136,6 @@ def _end_canary(request: HttpRequest, deployment: Deployment, given: Mapping[str
 def _retire(request: HttpRequest, deployment: Deployment, given: Mapping[str, Any]) -> str:
     decision = champion_retire(**_decided(request, deployment, given))
     return f"{decision.version} was retired: nothing serves {deployment.model} now."
-
-
-def _retrain(request: HttpRequest, deployment: Deployment, _: Mapping[str, Any]) -> str:
-    run = run_request(model=deployment.model, actor=Actor.person(request.user), trigger=Trigger.PERSON)
-    return f"{run} is queued."
 
 
 def _sync(request: HttpRequest, deployment: Deployment, _: Mapping[str, Any]) -> str:

@@ -63,13 +63,17 @@ from registry_ui.selectors.versions import (
 )
 from registry_ui.selectors.work import (
     EVERY_MODEL,
+    UsualSeconds,
     active_run,
+    broker_contact,
     flips_done,
     last_sync,
+    preview_newest,
     run_counts,
     run_get,
     tasks_about,
     tasks_newest,
+    usual_seconds,
 )
 
 __all__ = [
@@ -86,7 +90,9 @@ __all__ = [
     "Served",
     "ServiceHistory",
     "TokenDescribed",
+    "UsualSeconds",
     "active_run",
+    "broker_contact",
     "champion_at",
     "champion_get",
     "champion_of",
@@ -119,6 +125,7 @@ __all__ = [
     "permissions_held",
     "policy_holder",
     "prediction_of",
+    "preview_newest",
     "previous_champion",
     "receipt_of",
     "retraining_policy",
@@ -139,6 +146,7 @@ __all__ = [
     "tokens_of",
     "trouble_of",
     "unknown_model",
+    "usual_seconds",
     "version_get",
     "versions_listed",
     "versions_of",

@@ -1,6 +1,7 @@
 """Pipeline runs and background tasks."""
 
 from collections.abc import Collection
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -8,9 +9,10 @@ from django.db.models import Count, Q, QuerySet
 
 from predictions.models import Deployment
 from registry_ui.errors import UnknownRun
-from registry_ui.models import BackgroundTask, ModelVersion, PipelineRun
+from registry_ui.models import BackgroundTask, BrokerContact, ModelVersion, PipelineRun
 
 EVERY_MODEL = "every model"
+_RUNS_LOOKED_AT = 20
 _FLIPS_DONE = {"kind": BackgroundTask.Kind.FLIPS, "state": BackgroundTask.State.SUCCEEDED}
 
 
@@ -24,6 +26,40 @@ def run_get(*, model: str, run_id: str | UUID) -> PipelineRun:
 def active_run(*, model: str) -> PipelineRun | None:
     states = [PipelineRun.State.QUEUED, PipelineRun.State.RUNNING]
     return PipelineRun.objects.filter(model=model, state__in=states).first()
+
+
+@dataclass(frozen=True)
+class UsualSeconds:
+    """How long the last run that worked took: each stage when it last worked, and all that is no stage."""
+
+    stages: dict[str, float] = field(default_factory=dict)
+    beside: float = 0.0
+
+
+def usual_seconds(*, model: str) -> UsualSeconds:
+    """Of the newest succeeded runs. A stage that was skipped says nothing about how long it takes."""
+    state = PipelineRun.State.SUCCEEDED
+    runs = PipelineRun.objects.filter(model=model, state=state).order_by("-created_at")
+    rows = list(runs.values_list("stages", "started_at", "finished_at")[:_RUNS_LOOKED_AT])
+    stages: dict[str, float] = {}
+    for told, _, _ in rows:
+        for one in told:
+            if one["state"] == "done":
+                stages.setdefault(one["stage"], one["seconds"])
+    if not rows:
+        return UsualSeconds()
+    told, started, finished = rows[0]
+    beside = (finished - started).total_seconds() - sum(one["seconds"] for one in told)
+    return UsualSeconds(stages, max(beside, 0.0))
+
+
+def broker_contact() -> BrokerContact | None:
+    """How the dispatcher's last round went; None where none ever ran."""
+    return BrokerContact.objects.first()
+
+
+def preview_newest(*, model: str) -> BackgroundTask | None:
+    return BackgroundTask.objects.filter(kind=BackgroundTask.Kind.PREVIEW, subject=model).first()
 
 
 def run_counts() -> dict[tuple[str, str], int]:

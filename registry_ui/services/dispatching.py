@@ -10,8 +10,6 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-# A message may be lost with its broker. A row that nobody took within this time is sent again.
-_SENT_AGAIN_AFTER = timedelta(minutes=2)
 _BATCH = 100
 _log = structlog.get_logger(__name__)
 
@@ -19,7 +17,7 @@ _log = structlog.get_logger(__name__)
 def rows_dispatch(*, queued: QuerySet[Any], send: Callable[[UUID], None]) -> int:
     """Give the id of every due row to `send`, and how many were taken. A row whose sending fails stays due."""
     now = timezone.now()
-    unsent = Q(published_at__isnull=True) | Q(published_at__lt=now - _SENT_AGAIN_AFTER)
+    unsent = Q(published_at__isnull=True) | Q(published_at__lt=now - timedelta(seconds=settings.SENT_AGAIN_SECONDS))
     due = queued.filter(unsent, due_at__lte=now).order_by("due_at")
     sent = 0
     for row_id in list(due.values_list("pk", flat=True)[:_BATCH]):

@@ -4,30 +4,25 @@ import shutil
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Any
 from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.core.files.base import ContentFile
-from django.core.files.storage import storages
 from django.db import DatabaseError
 
-from ml_pipeline.baseline import Champion, write_baseline
 from ml_pipeline.errors import CodesoftError, RunFailed
 from ml_pipeline.running.job import JobResult, run_job
 from ml_pipeline.running.workspace import prepare_workspace
-from predictions.bundle_store import copy_bundle
 from registry_ui.errors import RunFenced, StaleRecommendation
 from registry_ui.models import ModelVersion, PipelineRun
-from registry_ui.selectors import champion_get
 from registry_ui.services.access import Actor
 from registry_ui.services.candidates import Published, candidate_import
 from registry_ui.services.heartbeat import Heartbeat
 from registry_ui.services.run_state import RunClaim, run_claim, run_fail, run_progress, run_saw
 from registry_ui.services.sync_requests import sync_request
+from registry_ui.services.workspaces import baseline_write, lock_entries, lock_entries_keep
 
 Job = Callable[..., JobResult]
 _EVALUATIONS = 3  # the champion may change while a run evaluates; one that changes three times needs a person
@@ -77,9 +72,9 @@ def _trained(
     claim: RunClaim, workspace: Path, job: Job, progress: "_Progress", heartbeat: Heartbeat
 ) -> ModelVersion | None:
     """Train and import; where another version went live meanwhile, compare with that one and import again."""
-    prepare_workspace(workspace, lock_entries=_lock_entries(claim.model))
+    prepare_workspace(workspace, lock_entries=lock_entries(model=claim.model))
     for _ in range(_EVALUATIONS):
-        _write_baseline(claim.model, workspace)
+        baseline_write(model=claim.model, workspace=workspace)
         result = job(
             claim.model,
             workspace,
@@ -102,39 +97,13 @@ def _trained(
         except StaleRecommendation as error:
             progress.line(str(error))
             continue
-        _keep_lock_entries(claim.model, result.lock_entries)
+        lock_entries_keep(model=claim.model, content=result.lock_entries)
         sync_request(actor=Actor.system("pipeline"), model=claim.model)
         return imported.version
     raise RunFailed(
         f"Another version of {claim.model} went live during each of {_EVALUATIONS} evaluations.",
         advice="Run it again when the deployment has settled.",
     )
-
-
-def _write_baseline(model: str, workspace: Path) -> None:
-    live = champion_get(model=model)
-    if live is None:
-        write_baseline(model, None, workspace)
-        return
-    with TemporaryDirectory() as folder:
-        copy_bundle(live.bundle_hash, Path(folder))
-        write_baseline(model, Champion(live.number, live.bundle_hash, Path(folder)), workspace)
-
-
-def _lock_entries(model: str) -> bytes | None:
-    """The lock entries of the model's last imported run: what did not change since is not computed again."""
-    path = f"locks/{model}.yaml"
-    if not storages["bundles"].exists(path):
-        return None
-    with storages["bundles"].open(path) as stream:
-        content: bytes = stream.read()
-        return content
-
-
-def _keep_lock_entries(model: str, content: bytes) -> None:
-    path = f"locks/{model}.yaml"
-    storages["bundles"].delete(path)
-    storages["bundles"].save(path, ContentFile(content))
 
 
 def _told(error: CodesoftError) -> str:

@@ -38,7 +38,7 @@ committing = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def requested(requester: Actor) -> PipelineRun:
     deployment_ensure(model="fruit")
-    return run_request(model="fruit", actor=requester)
+    return run_request(model="fruit", actor=requester, trigger=Trigger.PERSON)
 
 
 class Training:
@@ -80,11 +80,11 @@ def expire(run: PipelineRun) -> None:
 
 def test_a_second_request_is_refused_with_the_id_of_the_active_run(requested: PipelineRun, requester: Actor) -> None:
     with pytest.raises(RunActive) as refused:
-        run_request(model="fruit", actor=requester)
+        run_request(model="fruit", actor=requester, trigger=Trigger.PERSON)
 
     assert refused.value.details["run"] == str(requested.pk)
     with pytest.raises(IntegrityError), transaction.atomic():
-        PipelineRun.objects.create(model="fruit", trigger="x", requested_by="x", due_at=timezone.now())
+        PipelineRun.objects.create(model="fruit", trigger="person", requested_by="x", due_at=timezone.now())
 
 
 def test_whoever_may_not_request_runs_gets_none(approver: Actor) -> None:
@@ -100,7 +100,7 @@ def test_of_ten_requests_at_once_one_run_comes(requester: Actor) -> None:
 
     def ask(_: int) -> str:
         try:
-            return str(run_request(model="fruit", actor=requester).pk)
+            return str(run_request(model="fruit", actor=requester, trigger=Trigger.PERSON).pk)
         except RunActive as error:
             return str(error.details["run"])
         finally:
@@ -207,7 +207,7 @@ def test_a_failed_run_says_why_and_frees_the_model(requested: PipelineRun, reque
     assert run_execute(run_id=requested.pk, job=fails) is None
     assert refreshed(requested).state == "failed"
     assert requested.error == "`dvc repro` ended with status 1.\ncontract broken"
-    assert run_request(model="fruit", actor=requester).state == "queued"
+    assert run_request(model="fruit", actor=requester, trigger=Trigger.PERSON).state == "queued"
 
 
 @committing
@@ -238,7 +238,7 @@ def test_a_candidate_is_evaluated_again_when_another_version_went_live_meanwhile
 ) -> None:
     import_one()
     import_one(flavour=2.0)
-    run = run_request(model="fruit", actor=requester)
+    run = run_request(model="fruit", actor=requester, trigger=Trigger.PERSON)
 
     def approve_once() -> None:
         if live() != ModelVersion.objects.get(number=2):
