@@ -43,7 +43,7 @@ def waiting_words(run: PipelineRun, contact: BrokerContact | None) -> str:
     if contact is not None and contact.failing_since is not None and run.published_at is None:
         since = f"{contact.failing_since:%Y-%m-%d %H:%M:%S} UTC"
         return (
-            f"The broker has not answered since {since}. The run is kept in the database, and starts when it is back."
+            f"The broker has not answered since {since}. The run is kept in the database, and starts once it is back."
         )
     if run.published_at is not None:
         return (
@@ -85,7 +85,8 @@ def age_in_words(moment: datetime) -> str:
 
 def _in_stage(run: PipelineRun) -> float:
     """How long the running stage has been working: what the attempt took without the stages that ended."""
-    return max((seconds_taken(run) or 0.0) - sum(one["seconds"] for one in run.stages), 0.0)
+    ended: float = sum(one["seconds"] for one in run.stages)
+    return max((seconds_taken(run) or 0.0) - ended, 0.0)
 
 
 def _in_words(seconds: float) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 
 from predictions.models import Deployment
 from registry_ui.errors import UnknownRun
@@ -39,18 +39,15 @@ class UsualSeconds:
 def usual_seconds(*, model: str) -> UsualSeconds:
     """Of the newest succeeded runs. A stage that was skipped says nothing about how long it takes."""
     state = PipelineRun.State.SUCCEEDED
-    runs = PipelineRun.objects.filter(model=model, state=state).order_by("-created_at")
-    rows = list(runs.values_list("stages", "started_at", "finished_at")[:_RUNS_LOOKED_AT])
+    runs = PipelineRun.objects.filter(model=model, state=state, started_at__isnull=False).order_by("-created_at")
+    rows = list(runs.values_list("stages", F("finished_at") - F("started_at"))[:_RUNS_LOOKED_AT])
     stages: dict[str, float] = {}
-    for told, _, _ in rows:
+    for told, _ in rows:
         for one in told:
             if one["state"] == "done":
                 stages.setdefault(one["stage"], one["seconds"])
-    if not rows:
-        return UsualSeconds()
-    told, started, finished = rows[0]
-    beside = (finished - started).total_seconds() - sum(one["seconds"] for one in told)
-    return UsualSeconds(stages, max(beside, 0.0))
+    beside = [taken.total_seconds() - sum(one["seconds"] for one in told) for told, taken in rows[:1]]
+    return UsualSeconds(stages, max([0.0, *beside]))
 
 
 def broker_contact() -> BrokerContact | None:

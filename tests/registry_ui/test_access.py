@@ -31,6 +31,7 @@ from registry_ui.models import (
     ModelVersion,
     Notification,
     OutboxEntry,
+    Trigger,
 )
 from registry_ui.services.access import APPROVERS, REQUESTERS, Actor
 from registry_ui.services.canaries import version_set_canary
@@ -188,7 +189,7 @@ def rows(import_one: Import, approver: Actor, requester: Actor) -> dict[str, Mod
     import_one(model="figs", flavour=7.0)
     shadow = import_one(model="figs", flavour=8.0).version
     version_set_shadow(model="figs", number=2, actor=approver, reason="look", expected_generation=1)
-    run = run_request(model="wine", actor=requester)
+    run = run_request(model="wine", actor=requester, trigger=Trigger.PERSON)
     now, fruit = timezone.now(), Deployment.objects.get(model="fruit")
     crontab, interval = CrontabSchedule.objects.create(), IntervalSchedule.objects.create(every=5, period="seconds")
     answer = {"inputs": {}, "label": "yes", "probability": 0.9, "latency_us": 9, "bundle": "", "route": "champion"}

@@ -6,7 +6,7 @@ from django.test import Client
 from django.urls import reverse
 
 from predictions.models import Deployment
-from registry_ui.models import AuditEntry, Decision, ModelVersion, PipelineRun
+from registry_ui.models import AuditEntry, Decision, ModelVersion, PipelineRun, Trigger
 from registry_ui.services.access import Actor
 from registry_ui.services.decisions import version_approve
 from registry_ui.services.runs import run_request
@@ -218,7 +218,7 @@ def test_retraining_by_button_queues_one_run(requesting: Client, candidate: Mode
 
     assert (first.status_code, second.status_code) == (302, 409)
     run = PipelineRun.objects.get()
-    assert (run.state, run.requested_by, run.trigger) == ("queued", "rui", "admin")
+    assert (run.state, run.requested_by, run.trigger) == ("queued", "rui", "person")
     assert "Cancel this run" in requesting.get(page(run)).content.decode()
     requesting.post(act(run, "cancel"))
     run.refresh_from_db()
@@ -226,7 +226,7 @@ def test_retraining_by_button_queues_one_run(requesting: Client, candidate: Mode
 
 
 def test_the_log_of_a_run_is_shown_as_text(requesting: Client, requester: Actor, candidate: ModelVersion) -> None:
-    run = run_request(model="fruit", actor=requester)
+    run = run_request(model="fruit", actor=requester, trigger=Trigger.PERSON)
     PipelineRun.objects.update(log="<script>alert(1)</script>")
 
     assert "&lt;script&gt;" in requesting.get(page(run)).content.decode()

@@ -83,7 +83,7 @@ def add_rows() -> None:
     for model in ("fruit", "bread"):
         deployment_ensure(model=model)
     for state in ("failed", "failed", "cancelled"):
-        PipelineRun.objects.create(model="fruit", trigger="manual", requested_by="rui", due_at=now, state=state)
+        PipelineRun.objects.create(model="fruit", trigger="person", requested_by="rui", due_at=now, state=state)
     OutboxEntry.objects.create(model="fruit", cause="approve", next_try_at=now)
     OutboxEntry.objects.create(model="fruit", cause="approve", next_try_at=now, done_at=now)
     for key, given_up_at in (("decided:1", now), ("decided:2", None)):
@@ -99,7 +99,7 @@ def runs_of(model: str, told: Told) -> dict[str, float]:
 @pytest.mark.django_db
 def test_every_known_model_has_every_state_and_no_other_series_exists() -> None:
     add_rows()
-    PipelineRun.objects.create(model="forgotten", trigger="manual", requested_by="rui", due_at=timezone.now())
+    PipelineRun.objects.create(model="forgotten", trigger="person", requested_by="rui", due_at=timezone.now())
 
     families = registry_metrics()
 

@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 
 from predictions.models import Deployment
 from registry_ui.errors import PermissionRefused
-from registry_ui.models import AuditEntry, ModelVersion
+from registry_ui.models import AuditEntry, ModelVersion, Trigger
 from registry_ui.services.access import APPROVE, REQUEST, ROLL_BACK, VIEW, Actor
 from registry_ui.services.decisions import champion_roll_back, version_approve
 from registry_ui.services.permissions import model_permissions_set
@@ -59,7 +59,7 @@ def test_a_permission_on_one_model_counts_for_that_model_alone(
     assert refusal.value.details == {"permission": APPROVE, "model": "nuts"}
     assert refusals(caplog) == [(actor.name, "permission_refused")]
     with pytest.raises(PermissionRefused):
-        run_request(model="fruit", actor=actor)
+        run_request(model="fruit", actor=actor, trigger=Trigger.PERSON)
 
     approve("fruit", actor)
     champion_roll_back(model="fruit", actor=actor, reason="worse", expected_generation=2)

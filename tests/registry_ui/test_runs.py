@@ -18,7 +18,7 @@ from ml_pipeline.errors import RunFailed
 from ml_pipeline.paths import Artifacts
 from ml_pipeline.running.job import JobResult
 from registry_ui.errors import PermissionRefused, RunActive, RunFenced, WrongState
-from registry_ui.models import AuditEntry, BackgroundTask, ModelVersion, PipelineRun
+from registry_ui.models import AuditEntry, BackgroundTask, ModelVersion, PipelineRun, Trigger
 from registry_ui.selectors import active_run
 from registry_ui.services.access import Actor
 from registry_ui.services.candidates import candidate_import
@@ -91,7 +91,7 @@ def test_whoever_may_not_request_runs_gets_none(approver: Actor) -> None:
     deployment_ensure(model="fruit")
 
     with pytest.raises(PermissionRefused):
-        run_request(model="fruit", actor=approver)
+        run_request(model="fruit", actor=approver, trigger=Trigger.PERSON)
 
 
 @committing

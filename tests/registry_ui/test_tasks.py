@@ -10,7 +10,7 @@ from django.core.management import call_command
 from codesoft.celery import make_broker_folders
 from registry_ui import tasks
 from registry_ui.dispatcher import EXECUTE_RUN, EXECUTE_TASK, dispatch_once
-from registry_ui.models import PipelineRun
+from registry_ui.models import PipelineRun, Trigger
 from registry_ui.services.access import Actor
 from registry_ui.services.deployments import deployment_ensure
 from registry_ui.services.runs import run_request
@@ -47,7 +47,7 @@ def test_a_run_is_acknowledged_before_it_starts() -> None:
 def test_the_command_puts_a_due_run_on_the_queue_of_runs(capsys: pytest.CaptureFixture[str]) -> None:
     make_broker_folders()
     deployment_ensure(model="fruit")
-    run = run_request(model="fruit", actor=Actor.operator("test"))
+    run = run_request(model="fruit", actor=Actor.operator("test"), trigger=Trigger.PERSON)
 
     call_command("dispatch_runs", "--once")
 
@@ -63,7 +63,7 @@ def test_a_run_stays_due_while_nobody_listens_at_the_broker(monkeypatch: pytest.
     away = Celery("away", broker="redis://127.0.0.1:9/0", set_as_current=False)
     monkeypatch.setattr("registry_ui.dispatcher.current_app", away)
     deployment_ensure(model="fruit")
-    run_request(model="fruit", actor=Actor.operator("test"))
+    run_request(model="fruit", actor=Actor.operator("test"), trigger=Trigger.PERSON)
 
     assert dispatch_once() == 0
     assert PipelineRun.objects.get().published_at is None
