@@ -196,7 +196,6 @@ WORKSPACES_DIR = VAR_DIR / "workspaces"
 RUN_LEASE_SECONDS = configuration.whole_number("RUN_LEASE_SECONDS", 60)
 RUN_MAX_ATTEMPTS = 3
 RUN_TIME_LIMIT_SECONDS = configuration.whole_number("RUN_TIME_LIMIT_SECONDS", 6 * 3600)  # of one attempt
-RUNS_SIDE_BY_SIDE = configuration.whole_number("RUNS_SIDE_BY_SIDE", 1)  # in one worker, with Redis
 # A message may be lost with its broker. A row that nobody took within this time is sent again.
 SENT_AGAIN_SECONDS = configuration.whole_number("SENT_AGAIN_SECONDS", 120)
 
@@ -220,6 +219,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
         "control_folder": str(_BROKER_DIR / "control"),
     }
 )
+# Models that train at once in the worker of `make run`. The filesystem transport serves one process alone.
+RUNS_SIDE_BY_SIDE = max(configuration.whole_number("RUNS_SIDE_BY_SIDE", 1), 1) if REDIS_URL else 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "default"

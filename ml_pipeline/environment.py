@@ -24,6 +24,7 @@ class Environment:
     mlflow_username: str | None = None
     mlflow_password: str | None = field(default=None, repr=False)
     trigger: str = "developer"
+    pipeline_run: str | None = None
     dvc_remote_url: str | None = None
     dvc_remote_endpoint: str | None = None
 
@@ -43,6 +44,7 @@ class Environment:
             mlflow_username=os.environ.get("MLFLOW_TRACKING_USERNAME") or None,
             mlflow_password=os.environ.get("MLFLOW_TRACKING_PASSWORD") or None,
             trigger=os.environ.get("CODESOFT_TRIGGER") or "developer",
+            pipeline_run=os.environ.get("CODESOFT_PIPELINE_RUN") or None,
             dvc_remote_url=os.environ.get("DVC_REMOTE_URL") or None,
             dvc_remote_endpoint=os.environ.get("DVC_REMOTE_ENDPOINT") or None,
         )

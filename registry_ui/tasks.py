@@ -21,12 +21,13 @@ from registry_ui.services import (
 )
 from registry_ui.services.access import Actor
 from registry_ui.services.background_kinds import KINDS
+from registry_ui.worker_shutdown import is_shutting_down
 
 
 @shared_task(acks_late=False)
 def execute_run(run_id: str) -> None:
     """Acknowledged before it starts: a lost worker is noticed by the run's lease, not by redelivery."""
-    execution.run_execute(run_id=UUID(run_id))
+    execution.run_execute(run_id=UUID(run_id), interrupted=is_shutting_down)
 
 
 @shared_task(acks_late=False)

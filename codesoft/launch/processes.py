@@ -20,13 +20,14 @@ def web_process() -> dict[str, list[str]]:
     return {"web": [sys.executable, "-m", "gunicorn", "codesoft.wsgi:application", "-c", "codesoft/gunicorn.py"]}
 
 
-def background_processes() -> dict[str, list[str]]:
+def background_processes(*, runs_side_by_side: int = 1) -> dict[str, list[str]]:
     """Name → command. Two workers everywhere: a long run must not hold up the short tasks."""
     celery = [sys.executable, "-m", "celery", "-A", "codesoft.celery", "--quiet"]
-    worker = [*celery, "worker", "-c", "1", "--without-gossip", "--without-mingle"]
+    worker = [*celery, "worker", "--without-gossip", "--without-mingle"]
+    runs = ["-Q", "runs", "-n", "runs@%h", "--prefetch-multiplier", "1", "-c", str(runs_side_by_side)]
     return {
-        "runs": [*worker, "-Q", "runs", "-n", "runs@%h", "--prefetch-multiplier", "1"],
-        "default": [*worker, "-Q", "default", "-n", "default@%h"],
+        "runs": [*worker, *runs],
+        "default": [*worker, "-Q", "default", "-n", "default@%h", "-c", "1"],
         "beat": [*celery, "beat"],
         "dispatcher": [sys.executable, "manage.py", "dispatch_runs"],
     }

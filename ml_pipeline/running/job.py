@@ -78,6 +78,7 @@ def run_job(
     workspace: Path,
     *,
     trigger: str,
+    pipeline_run: str = "",
     on_line: Callable[[str], None],
     should_stop: Callable[[], bool] = lambda: False,
     on_stages: Callable[[list[dict[str, Any]]], None] = lambda _: None,
@@ -95,7 +96,7 @@ def run_job(
         on_line(line)
 
     remote = Environment.read().dvc_remote_url is not None
-    steps = Steps(workspace, on_line=read, should_stop=should_stop, trigger=trigger)
+    steps = Steps(workspace, on_line=read, should_stop=should_stop, trigger=trigger, pipeline_run=pipeline_run)
     try:
         reproduce([model], steps, pull=remote)
     finally:

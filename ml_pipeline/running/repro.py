@@ -29,13 +29,15 @@ _KILLED = 128 + signal.SIGKILL
 class Steps:
     """Runs guarded commands one after the other in one folder, and hands on their output line by line.
 
-    `trigger` says who or what started the run; the tracking server keeps it with the run's lineage.
+    `trigger` says who or what started the run, and `pipeline_run` names the registry's run and its attempt; the
+    tracking server keeps both.
     """
 
     folder: Path
     on_line: Callable[[str], None]
     should_stop: Callable[[], bool] = lambda: False
     trigger: str = "developer"
+    pipeline_run: str = ""
 
     def dvc(self, *arguments: str) -> None:
         """One `dvc` command; RunFailed carries the last lines of its output unless it succeeds."""
@@ -68,6 +70,7 @@ class Steps:
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
             "VAR_DIR": str(var),
             "CODESOFT_TRIGGER": self.trigger,
+            "CODESOFT_PIPELINE_RUN": self.pipeline_run,
             "DVC_SITE_CACHE_DIR": str(var / "dvc" / "site"),
             "DVC_NO_ANALYTICS": "1",
             "OMP_NUM_THREADS": "1",

@@ -16,7 +16,7 @@ from ml_pipeline.tracking.publish import tracked_lineage, tracked_version
 from ml_pipeline.tracking.registry import BUNDLE_FOLDER, TrackedVersion
 from ml_pipeline.tracking.runs import TrackedRun
 from ml_pipeline.tracking.server import TrackingServer
-from ml_pipeline.tracking.tracked_lineage import TrackedLineage
+from ml_pipeline.tracking.tracked_lineage import ORPHANED_TAG, TrackedLineage
 
 Stage = Literal["None", "Staging", "Production", "Archived"]
 Alias = Literal["champion", "challenger", "canary"]
@@ -42,6 +42,11 @@ def set_stage(model: str, version: int, stage: Stage) -> None:
 def set_alias(model: str, alias: Alias, version: int | None) -> None:
     """Point `alias` at `version`; None removes it. Removing what is not there is no error."""
     registry_of(_connected()).set_alias(model, alias, version)
+
+
+def mark_orphaned(model: str, version: int) -> None:
+    """Say on the server that nobody waits for this version: the attempt that registered it did not count."""
+    registry_of(_connected()).tag(model, version, {ORPHANED_TAG: "true"})
 
 
 def version_lineage(version: TrackedVersion) -> TrackedLineage:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ml_pipeline.canonical import sha256_hex
+from ml_pipeline.environment import Environment
 from ml_pipeline.errors import CodesoftError, NotEnoughData
 from ml_pipeline.paths import Artifacts
 from ml_pipeline.tracking.abilities import note_missing_registry, registry_of
@@ -47,6 +48,9 @@ from ml_pipeline.tracking.tracked_lineage import (
     DATA_TAG,
     KEY_TAG,
     LOCK_TAG,
+    NO_RUN,
+    ORPHANED_TAG,
+    PIPELINE_RUN_TAG,
     VERDICT_TAG,
     TrackedLineage,
 )
@@ -114,6 +118,7 @@ def _version(connection: Connection, artifacts: Artifacts, report: dict[str, Any
         BUNDLE_TAG: report["bundle_hash"],
         DATA_TAG: report["data_hash"],
         RUN_TAG: run.id,
+        PIPELINE_RUN_TAG: Environment.read().pipeline_run or NO_RUN,
         **_verdict(artifacts),
     }
     try:
@@ -128,6 +133,8 @@ def _registered(registry: Registry, model: str, run_id: str, tags: dict[str, str
     The first run may have been deleted since. Another machine may register at the same time: the later steps back.
     """
     if found := _with_key(registry, model, tags[KEY_TAG]):
+        if found[0].tags.get(ORPHANED_TAG) == "true":
+            tags = {**tags, ORPHANED_TAG: "false"}  # an attempt that nobody waited for made it; this one is waited for
         changed = {name: value for name, value in tags.items() if found[0].tags.get(name) != value}
         if changed:
             registry.tag(model, found[0].version, changed)

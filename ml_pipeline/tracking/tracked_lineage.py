@@ -16,6 +16,9 @@ VERDICT_TAG = "codesoft.recommendation"
 LOCK_TAG = "codesoft.dvc_lock"
 COMMIT_TAG = "codesoft.git_commit"
 TRIGGER_TAG = "codesoft.trigger"
+PIPELINE_RUN_TAG = "codesoft.pipeline_run"  # of a version: the registry's run and attempt that registered it last
+ORPHANED_TAG = "codesoft.orphaned"
+NO_RUN = "none"
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from predictions.models import Deployment
 from registry_ui.admin.pages import Action
-from registry_ui.admin.run_progress import age_in_words, seconds_in_words
 from registry_ui.models import BackgroundTask, Trigger
+from registry_ui.run_progress import age_in_words, seconds_in_words
 from registry_ui.selectors import (
     UsualSeconds,
     cools_down_until,

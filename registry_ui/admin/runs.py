@@ -11,8 +11,8 @@ from predictions.models import Deployment
 from registry_ui.admin.pages import Action, PageAdmin, labelled
 from registry_ui.admin.review import verdict_badge
 from registry_ui.admin.review_metrics import metric_row
-from registry_ui.admin.run_progress import run_progress, seconds_taken, stages_shown, waiting_words
 from registry_ui.models import ModelVersion, PipelineRun
+from registry_ui.run_progress import run_progress, seconds_taken, stages_shown, waiting_words
 from registry_ui.selectors import LARGE_COLUMNS, broker_contact, usual_seconds
 from registry_ui.services.access import REQUEST, Actor
 from registry_ui.services.evidence import metrics_beside

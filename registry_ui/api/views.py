@@ -17,14 +17,16 @@ from registry_ui.api.shapes import (
     DecisionRequest,
     DecisionShape,
     DecisionsShape,
+    RunDetailShape,
     RunShape,
+    RunsShape,
     ServedShape,
     VersionShape,
     VersionsShape,
 )
 from registry_ui.models import Decision, Trigger
 from registry_ui.moments import past_moment_parse
-from registry_ui.selectors import deployment_get, run_get, served_at, version_get, versions_of
+from registry_ui.selectors import deployment_get, run_get, runs_newest, served_at, version_get, versions_of
 from registry_ui.services.access import VIEW, Actor
 from registry_ui.services.canaries import canary_end, canary_promote, version_set_canary
 from registry_ui.services.decisions import (
@@ -154,7 +156,14 @@ class ServedView(ApiView):
 
 
 class RunsView(ApiView):
-    """`POST /api/v1/models/<model>/runs`"""
+    """`GET` and `POST /api/v1/models/<model>/runs`"""
+
+    @extend_schema(operation_id="list_runs", tags=["runs"], responses={200: RunsShape}, extensions=_fails())
+    def get(self, request: Request, model: str) -> Response:
+        """Runs of a model, newest first, at most 100."""
+        deployment_get(model=model)
+        Actor.person(request.user).require(VIEW, model)
+        return _json(RunsShape(model=model, runs=[RunShape.of(run) for run in runs_newest(model=model, count=_NEWEST)]))
 
     @extend_schema(
         operation_id="request_run",
@@ -175,11 +184,13 @@ class RunsView(ApiView):
 class RunView(ApiView):
     """`GET /api/v1/models/<model>/runs/<id>`"""
 
-    @extend_schema(operation_id="get_run", tags=["runs"], responses={200: RunShape}, extensions=_fails("unknown_run"))
+    @extend_schema(
+        operation_id="get_run", tags=["runs"], responses={200: RunDetailShape}, extensions=_fails("unknown_run")
+    )
     def get(self, request: Request, model: str, run: str) -> Response:
-        """How far a run is."""
+        """How far a run is, and what came of it."""
         Actor.person(request.user).require(VIEW, model)
-        return _json(RunShape.of(run_get(model=model, run_id=run)))
+        return _json(RunDetailShape.of(run_get(model=model, run_id=run)))
 
 
 class CancellationView(ApiView):

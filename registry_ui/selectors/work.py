@@ -10,6 +10,7 @@ from django.db.models import Count, F, Q, QuerySet
 from predictions.models import Deployment
 from registry_ui.errors import UnknownRun
 from registry_ui.models import BackgroundTask, BrokerContact, ModelVersion, PipelineRun
+from registry_ui.selectors.versions import LARGE_COLUMNS
 
 EVERY_MODEL = "every model"
 _RUNS_LOOKED_AT = 20
@@ -21,6 +22,13 @@ def run_get(*, model: str, run_id: str | UUID) -> PipelineRun:
         return PipelineRun.objects.get(model=model, pk=run_id)
     except (PipelineRun.DoesNotExist, ValidationError) as error:
         raise UnknownRun(f"{model} has no run {run_id}.", details={"model": model, "run": str(run_id)}) from error
+
+
+def runs_newest(*, model: str, count: int) -> list[PipelineRun]:
+    """Newest first, without their logs; of a version its number alone."""
+    runs = PipelineRun.objects.filter(model=model).select_related("version")
+    runs = runs.defer("log", *(f"version__{name}" for name in (*LARGE_COLUMNS, "recommendation", "metrics")))
+    return list(runs.order_by("-created_at")[:count])
 
 
 def active_run(*, model: str) -> PipelineRun | None:

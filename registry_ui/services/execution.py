@@ -3,6 +3,7 @@
 import shutil
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -20,7 +21,7 @@ from registry_ui.models import ModelVersion, PipelineRun
 from registry_ui.services.access import Actor
 from registry_ui.services.candidates import Published, candidate_import
 from registry_ui.services.heartbeat import Heartbeat
-from registry_ui.services.run_state import RunClaim, run_claim, run_fail, run_progress, run_saw
+from registry_ui.services.run_state import RunClaim, run_claim, run_fail, run_progress, run_release, run_saw
 from registry_ui.services.sync_requests import sync_request
 from registry_ui.services.workspaces import baseline_write, lock_entries, lock_entries_keep
 
@@ -31,32 +32,63 @@ _PROGRESS_SECONDS = 1.0
 _log = structlog.get_logger(__name__)
 
 
-def run_execute(*, run_id: UUID, job: Job = run_job) -> ModelVersion | None:
+@dataclass(frozen=True)
+class _Halt:
+    """Whether an attempt has to end before it is done: asked twice a second, and True ends its processes."""
+
+    heartbeat: Heartbeat
+    interrupted: Callable[[], bool]
+    until: float
+
+    def __call__(self) -> bool:
+        return self.heartbeat.lost() or self.interrupted() or self.is_late()
+
+    def is_late(self) -> bool:
+        return monotonic() > self.until
+
+
+def run_execute(
+    *, run_id: UUID, job: Job = run_job, interrupted: Callable[[], bool] = lambda: False
+) -> ModelVersion | None:
     """Claim the run, train in a workspace of its own, import the candidate, end the row.
 
     None where there was nothing to claim, or where it failed: the row says why. A second message for one run ends
-    at the claim, and an attempt that lost its lease ends at the import's fence.
+    at the claim, and an attempt that lost its lease ends at the import's fence. `interrupted` says that this worker has
+    to end: the run is queued again then, and the next attempt finds in the cache what this one finished.
     """
     claim = run_claim(run_id=run_id)
     if claim is None:
         return None
     progress = _Progress(claim)
     workspace = Path(settings.WORKSPACES_DIR) / f"{claim.run_id}-{claim.attempt}"
+    heartbeat = Heartbeat(claim)
+    halt = _Halt(heartbeat, interrupted, monotonic() + settings.RUN_TIME_LIMIT_SECONDS)
     try:
         _remove_abandoned(workspace.parent)
-        with Heartbeat(claim) as heartbeat:
-            return _trained(claim, workspace, job, progress, heartbeat)
+        with heartbeat:
+            return _trained(claim, workspace, job, progress, halt)
     except RunFenced:
         _log.warning("run_fenced", run=str(claim.run_id), attempt=claim.attempt)
     except CodesoftError as error:
-        _log.warning("run_failed", run=str(claim.run_id), code=error.code)
-        run_fail(claim=claim, error=_told(error), log=progress.text)
+        _end(claim, error, halt, progress.text)
     except Exception as error:
         _log.exception("run_crashed", run=str(claim.run_id))
         run_fail(claim=claim, error=f"{type(error).__name__}: {error}", log=progress.text)
     finally:
         shutil.rmtree(workspace, ignore_errors=True)
     return None
+
+
+def _end(claim: RunClaim, error: CodesoftError, halt: _Halt, log: str) -> None:
+    """End or queue again an attempt that did not succeed."""
+    if halt.interrupted() and run_release(claim=claim):
+        _log.warning("run_interrupted", run=str(claim.run_id), attempt=claim.attempt)
+        return
+    _log.warning("run_failed", run=str(claim.run_id), code=error.code)
+    told = _told(error)
+    if halt.is_late():
+        told = f"It took longer than RUN_TIME_LIMIT_SECONDS, {settings.RUN_TIME_LIMIT_SECONDS:,} s.\n{told}"
+    run_fail(claim=claim, error=told, log=log)
 
 
 def _remove_abandoned(folder: Path) -> None:
@@ -68,9 +100,7 @@ def _remove_abandoned(folder: Path) -> None:
             shutil.rmtree(workspace, ignore_errors=True)
 
 
-def _trained(
-    claim: RunClaim, workspace: Path, job: Job, progress: "_Progress", heartbeat: Heartbeat
-) -> ModelVersion | None:
+def _trained(claim: RunClaim, workspace: Path, job: Job, progress: "_Progress", halt: _Halt) -> ModelVersion | None:
     """Train and import; where another version went live meanwhile, compare with that one and import again."""
     prepare_workspace(workspace, lock_entries=lock_entries(model=claim.model))
     for _ in range(_EVALUATIONS):
@@ -79,8 +109,9 @@ def _trained(
             claim.model,
             workspace,
             trigger=f"{claim.trigger} by {claim.requested_by}",
+            pipeline_run=f"{claim.run_id}/{claim.attempt}",
             on_line=progress.line,
-            should_stop=heartbeat.lost,
+            should_stop=halt,
             on_stages=progress.stages_changed,
         )
         progress.flush()

@@ -79,6 +79,17 @@ def run_succeed(*, claim: RunClaim, version: ModelVersion) -> None:
         )
 
 
+def run_release(*, claim: RunClaim) -> bool:
+    """Queue the run again, because its worker has to end; False where this was the last attempt, or is not current."""
+    now = timezone.now()
+    released = (
+        _held(claim)
+        .filter(attempt__lt=settings.RUN_MAX_ATTEMPTS)
+        .update(state=_State.QUEUED, due_at=now, published_at=None, lease_expires_at=None, stage="")
+    )
+    return released == 1
+
+
 def run_fail(*, claim: RunClaim, error: str, log: str) -> bool:
     """End the run with what went wrong; False where the attempt is no longer the current one."""
     ended = _held(claim).update(

@@ -24,6 +24,7 @@ from registry_ui.services.access import Actor
 from registry_ui.services.candidates import Published, candidate_import
 from registry_ui.services.mirroring import mirror_compare
 from registry_ui.services.origin import origin_learn
+from registry_ui.services.orphans import orphans_part
 from registry_ui.services.outbox import mirror_request
 from registry_ui.services.three_way import compare, sight
 
@@ -105,7 +106,7 @@ def _pull(state: MirrorState, known: list[ModelVersion], standing: list[TrackedV
     active = [PipelineRun.State.QUEUED, PipelineRun.State.RUNNING]
     if not missing or PipelineRun.objects.filter(model=state.model, state__in=active).exists():
         return 0
-    return _import_each(state, missing, again)
+    return _import_each(state, orphans_part(model=state.model, unknown=missing), again)
 
 
 def _refresh(ours: Sequence[tuple[ModelVersion, TrackedVersion]]) -> None:

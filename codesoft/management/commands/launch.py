@@ -60,7 +60,7 @@ class Command(BaseCommand):
                 supervisor.start(web_process())
                 _wait_until_ready(supervisor, access["url"])
                 # Only now: side by side they would slow down the web process, which somebody waits for.
-                supervisor.start(background_processes())
+                supervisor.start(background_processes(runs_side_by_side=settings.RUNS_SIDE_BY_SIDE))
                 self.stdout.write(
                     welcome(
                         access,
