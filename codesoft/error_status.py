@@ -24,6 +24,7 @@ STATUS: dict[type[CodesoftError], int] = {
     pipeline.SourceUnavailable: 503,
     pipeline.TrackingUnavailable: 503,
     pipeline.RunFailed: 500,
+    pipeline.RunKilled: 500,
     predictions.MalformedBody: 400,
     predictions.InvalidRequest: 400,
     predictions.BodyTooLarge: 413,

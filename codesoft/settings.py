@@ -232,7 +232,7 @@ CELERY_BEAT_SCHEDULE = {
         "mirror_outbox": 5.0,
         "deliver_notifications": 5.0,
         "replay_to_shadows": 5.0,
-        "requeue_expired_leases": 15.0,
+        "requeue_expired_leases": min(15.0, max(RUN_LEASE_SECONDS / 2, 1.0)),
         "sync_registry": 300.0,
         "look_for_documents": 300.0,
         "forget_kept_answers": 3600.0,

@@ -91,3 +91,10 @@ class RunFailed(CodesoftError):
     """A pipeline run ended without a result."""
 
     code = "run_failed"
+
+
+class RunKilled(RunFailed):
+    """A command of a run was killed from outside: by the system, most often, for want of memory."""
+
+    code = "run_killed"
+    retryable = True

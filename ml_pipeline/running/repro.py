@@ -15,14 +15,15 @@ from pathlib import Path
 
 from ml_pipeline.canonical import readable_json, write_bytes
 from ml_pipeline.environment import PROJECT_ROOT, Environment
-from ml_pipeline.errors import CodesoftError, RunFailed
+from ml_pipeline.errors import CodesoftError, RunFailed, RunKilled
 from ml_pipeline.params import declared_models, load_spec
 from ml_pipeline.paths import Artifacts
 from ml_pipeline.results_table import write_results
 from ml_pipeline.running.guarded import run_guarded
 
 _TAIL_LINES = 40
-_KILLED = 128 + signal.SIGKILL
+_KILLED = (128 + signal.SIGKILL, -signal.SIGKILL)  # of the command, and of the guard itself
+_STAGE_KILLED = "exited with -9"  # as `dvc` tells it
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Steps:
         self.run(sys.executable, "-m", "dvc", *arguments)
 
     def run(self, *command: str) -> None:
-        """One command; RunFailed carries the last lines of its output unless it ends with status 0."""
+        """One command; RunFailed carries the last lines of its output unless it ends with status 0, RunKilled too."""
         tail: list[str] = []
 
         def remember(line: str) -> None:
@@ -55,13 +56,16 @@ class Steps:
         status = run_guarded(
             command, cwd=self.folder, env=self.environment(), on_line=remember, should_stop=self.should_stop
         )
-        if status != 0:
-            name = " ".join(command[1:4])
-            raise RunFailed(
+        if status == 0:
+            return
+        name, details = " ".join(command[1:4]), {"status": status, "lines": tail}
+        if status in _KILLED or any(_STAGE_KILLED in line for line in tail):
+            raise RunKilled(
                 f"`{name}` ended with status {status}.",
-                advice="It was killed: by the system, most often, for want of memory." if status == _KILLED else "",
-                details={"status": status, "lines": tail},
+                advice="It was killed: by the system, most often, for want of memory.",
+                details=details,
             )
+        raise RunFailed(f"`{name}` ended with status {status}.", details=details)
 
     def environment(self) -> dict[str, str]:
         """The variables of every command: this interpreter first, no telemetry, one thread for equal bytes."""

@@ -13,7 +13,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError
 
-from ml_pipeline.errors import CodesoftError, RunFailed
+from ml_pipeline.errors import CodesoftError, RunFailed, RunKilled
 from ml_pipeline.running.job import JobResult, run_job
 from ml_pipeline.running.workspace import prepare_workspace
 from registry_ui.errors import RunFenced, StaleRecommendation
@@ -80,9 +80,9 @@ def run_execute(
 
 
 def _end(claim: RunClaim, error: CodesoftError, halt: _Halt, log: str) -> None:
-    """End or queue again an attempt that did not succeed."""
-    if halt.interrupted() and run_release(claim=claim):
-        _log.warning("run_interrupted", run=str(claim.run_id), attempt=claim.attempt)
+    """End an attempt that did not succeed, or queue the run again where it was stopped from outside."""
+    if (halt.interrupted() or isinstance(error, RunKilled)) and run_release(claim=claim):
+        _log.warning("run_released", run=str(claim.run_id), attempt=claim.attempt, error=str(error))
         return
     _log.warning("run_failed", run=str(claim.run_id), code=error.code)
     told = _told(error)

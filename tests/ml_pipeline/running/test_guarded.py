@@ -9,7 +9,7 @@ import pytest
 
 from ml_pipeline.environment import PROJECT_ROOT
 from ml_pipeline.running.guarded import run_guarded
-from tests.processes import gone_within, is_alive, parent_of
+from tests.processes import children_of, gone_within, is_alive, parent_of
 
 # A command that starts a child which ignores SIGTERM, as a stage in native code does, and writes both ids.
 _COMMAND = """
@@ -79,3 +79,19 @@ def test_output_of_both_streams_and_the_exit_status_come_through():
 def test_a_command_that_was_killed_gives_the_status_that_a_shell_would():
     status = run_guarded(["sh", "-c", "kill -KILL $$"], cwd=PROJECT_ROOT, env=os.environ, on_line=print)
     assert status == 128 + signal.SIGKILL
+
+
+def test_worker_and_guard_killed_in_one_instant_leave_nothing(worker_tree):
+    worker, guard, command, child = worker_tree
+    for pid in (worker.pid, guard):
+        os.kill(pid, signal.SIGKILL)
+    assert gone_within(5, guard, command, child)
+
+
+def test_a_guard_whose_second_was_killed_guards_on(worker_tree):
+    worker, guard, command, child = worker_tree
+    second = next(pid for pid in children_of(guard) if pid != command)
+    os.kill(second, signal.SIGKILL)
+    assert not gone_within(0.3, command)
+    os.kill(worker.pid, signal.SIGKILL)
+    assert gone_within(5, guard, command, child)
