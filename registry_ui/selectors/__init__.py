@@ -41,7 +41,14 @@ from registry_ui.selectors.retraining import (
     models_with_policies,
     retraining_policy,
 )
-from registry_ui.selectors.schedules import RETRAIN_TASK, Schedule, next_moment, schedule_name, schedules_of
+from registry_ui.selectors.schedules import (
+    NEVER_COMES,
+    RETRAIN_TASK,
+    Schedule,
+    next_moment,
+    schedule_name,
+    schedules_of,
+)
 from registry_ui.selectors.shadows import shadow_comparison_now, shadow_comparisons
 from registry_ui.selectors.tokens import TokenDescribed, token_described, token_find, token_rows, tokens_of
 from registry_ui.selectors.versions import (
@@ -81,6 +88,7 @@ __all__ = [
     "EVERY_MODEL",
     "LARGE_COLUMNS",
     "MODEL_PERMISSIONS",
+    "NEVER_COMES",
     "RETRAIN_TASK",
     "Holder",
     "MirrorOverview",

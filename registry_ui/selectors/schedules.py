@@ -1,13 +1,15 @@
 """When models train by schedule: rows of django-celery-beat, set on a model's page or in the admin."""
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
+NEVER_COMES = (RuntimeError, ValueError)  # what Celery raises, for want of a better word, for a thirtieth of February
 RETRAIN_TASK = "registry_ui.tasks.retrain_on_schedule"
 
 
@@ -32,10 +34,12 @@ def schedules_of(*, model: str) -> list[Schedule]:
 
 
 def next_moment(schedule: Any, last: datetime | None = None) -> datetime:
-    """The next time of a Celery schedule; one by interval counts from `last`. RuntimeError where it never comes."""
+    """The next time of a Celery schedule, to the second; one by interval counts from `last`."""
     now = timezone.now()
-    moment: datetime = now + schedule.remaining_estimate(last or now)
-    return max(moment, now)
+    moment: datetime = (
+        now + schedule.remaining_estimate(last or now) + timedelta(seconds=0.5)
+    )  # it has a clock of its own
+    return max(moment, now).replace(microsecond=0)
 
 
 def _described(task: PeriodicTask, model: str) -> Schedule:
@@ -44,9 +48,16 @@ def _described(task: PeriodicTask, model: str) -> Schedule:
         task=task,
         text=crontab.human_readable if crontab else str(task.scheduler),
         cron=_line(crontab) if crontab else "",
-        next_at=next_moment(task.schedule, task.last_run_at if task.interval else None) if task.enabled else None,
+        next_at=_next_at(task) if task.enabled else None,
         own=task.name == schedule_name(model),
     )
+
+
+def _next_at(task: PeriodicTask) -> datetime | None:
+    """None also for a time that the admin takes and that never comes."""
+    with suppress(*NEVER_COMES):
+        return next_moment(task.schedule, task.last_run_at if task.interval else None)
+    return None
 
 
 def _line(crontab: Any) -> str:

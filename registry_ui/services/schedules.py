@@ -9,7 +9,7 @@ from django_celery_beat.models import CrontabSchedule, PeriodicTask
 from django_celery_beat.validators import crontab_validator
 
 from registry_ui.errors import InvalidSchedule, WrongState
-from registry_ui.selectors import RETRAIN_TASK, next_moment, schedule_name
+from registry_ui.selectors import NEVER_COMES, RETRAIN_TASK, next_moment, schedule_name
 from registry_ui.services.access import ADMINISTER, Actor
 from registry_ui.services.audit import Event, audit_append
 from registry_ui.services.deployments import deployment_lock
@@ -63,8 +63,7 @@ def _times(cron: str) -> dict[str, str]:
     except ValidationError as error:
         raise _invalid(f"{cron.strip()!r} is no cron line: {error.messages[0]}.") from error
     times = dict(zip(_FIELDS, cron.split(), strict=True))
-    # The parser takes a thirtieth of February, and would look for it through centuries.
-    with suppress(RuntimeError):
+    with suppress(*NEVER_COMES):
         next_moment(CrontabSchedule(**times, timezone="UTC").schedule)
         return times
     raise _invalid(f"{cron.strip()!r} never comes.")

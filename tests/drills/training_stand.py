@@ -1,0 +1,211 @@
+"""The stand of the training drill: real workers, beat and dispatcher over a copy of the project with small models."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tests.processes import children_of, command_line, free_port, is_alive, processes_with_state, wait_until
+from tests.project_copy import copy_project, write_snapshot
+
+_ROWS = 200
+_STOP_SECONDS = 30
+
+
+def small_block(model: str, strength: str = "1.0") -> str:
+    """A tabular model of three numbers and 200 rows."""
+    return f"""
+  {model}:
+    about: {{title: Small}}
+    source: {{collection: {model}, snapshot: data/{model}.jsonl.gz}}
+    inputs: {{a: {{type: number}}, b: {{type: number}}, c: {{type: number}}}}
+    attributes: {{}}
+    target: {{field: label, labels: [good, bad], positive: bad}}
+    contract: {{minimum_rows: 50}}
+    cleaning: {{}}
+    split: {{by: hash, held_out: 0.3}}
+    features: {{blocks: [{{kind: numeric, columns: [a, b, c]}}]}}
+    estimator: {{family: logistic_regression, params: {{C: {strength}}}}}
+    decision: {{objective: accuracy, folds: 2}}
+    evaluation: {{bootstrap: 100, golden_samples: 2}}
+    promotion: {{mode: manual}}
+    retraining: {{}}
+    serving: {{}}
+"""
+
+
+def _documents() -> list[dict[str, object]]:
+    numbers = range(_ROWS)
+    return [
+        {
+            "_id": f"{number:06}",
+            "a": number % 7,
+            "b": number * 37 % 101,
+            "c": number % 3,
+            "label": "bad" if (number * 37 % 101) + 5 * (number % 7) > 65 else "good",
+        }
+        for number in numbers
+    ]
+
+
+class TrainingStand:
+    """Processes of the product without its web, each in a session of its own, on a state folder of their own."""
+
+    def __init__(self, folder: Path, models: Sequence[str], **environment: str) -> None:
+        self.models, self.var = list(models), folder / "var"
+        self.project = copy_project(folder / "project")
+        self.var.mkdir(parents=True)
+        for name in ("data", "baseline"):
+            shutil.rmtree(self.project / name, ignore_errors=True)
+        (self.project / "data").mkdir()
+        (self.project / "params.yaml").write_text("models:\n" + "".join(map(small_block, models)))
+        for model in models:
+            write_snapshot(self.project / "data" / f"{model}.jsonl.gz", _documents())
+        unset = ("DJANGO_", "REDIS", "MONGODB", "MLFLOW", "DAGSHUB", "DVC_", "DATABASE")
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(unset)}
+        self.environment = {
+            **inherited,
+            "PYTHONPATH": str(self.project),
+            "PYTHONUNBUFFERED": "1",
+            "VAR_DIR": str(self.var),
+            "GIT_COMMIT": "0123abc",
+            "DISPATCHER_METRICS_PORT": "0",
+            "PORT": str(free_port()),
+            "METRICS_PORT": str(free_port()),
+            "OMP_NUM_THREADS": "1",
+            **environment,
+        }
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def prepare(self) -> "TrainingStand":
+        """The database with its schema, and every model known to the registry."""
+        self.manage("migrate", "--noinput")
+        names = json.dumps(self.models)
+        self.python(
+            "from registry_ui.services.deployments import deployment_ensure\n"
+            f"for model in {names}: deployment_ensure(model=model)"
+        )
+        return self
+
+    def change_recipe(self, model: str, strength: str) -> None:
+        """Another regularisation: the next run of the model gives another version."""
+        path = self.project / "params.yaml"
+        text = path.read_text()
+        block = text.index(f"\n  {model}:")
+        path.write_text(text[:block] + re.sub(r"\{C: [0-9.]+\}", f"{{C: {strength}}}", text[block:], count=1))
+
+    def manage(self, *arguments: str) -> str:
+        return self._output("manage.py", *arguments)
+
+    def python(self, code: str) -> str:
+        """What a program prints that has Django set up on this stand."""
+        return self._output("manage.py", "shell", "--no-imports", "-c", code)
+
+    def start(self, *names: str, runs: int = 1) -> None:
+        celery = [sys.executable, "-m", "celery", "-A", "codesoft.celery", "--quiet"]
+        worker = [*celery, "worker", "--without-gossip", "--without-mingle", "--loglevel", "INFO"]
+        commands = {
+            "runs": [*worker, "-Q", "runs", "-n", "runs@%h", "--prefetch-multiplier", "1", "-c", str(runs)],
+            "default": [*worker, "-Q", "default", "-n", "default@%h", "-c", "1"],
+            "beat": [*celery, "beat", "--max-interval", "1"],
+            "dispatcher": [sys.executable, "manage.py", "dispatch_runs"],
+            "web": [sys.executable, "-m", "gunicorn", "codesoft.wsgi:application", "-c", "codesoft/gunicorn.py"],
+        }
+        (self.var / "broker" / "messages").mkdir(parents=True, exist_ok=True)
+        (self.var / "broker" / "control").mkdir(exist_ok=True)
+        for name in names:
+            with (self.var / f"{name}.log").open("ab") as log:
+                self._running[name] = subprocess.Popen(
+                    commands[name],
+                    cwd=self.project,
+                    env=self.environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+
+    def pid(self, name: str) -> int:
+        return self._running[name].pid
+
+    def is_up(self, name: str) -> bool:
+        return self._running[name].poll() is None
+
+    def stop(self, name: str, number: signal.Signals = signal.SIGTERM, seconds: float = _STOP_SECONDS) -> int:
+        """Send the signal to the process that was started, and wait for its end."""
+        process = self._running.pop(name)
+        process.send_signal(number)
+        return process.wait(seconds)
+
+    def stop_all(self) -> None:
+        """Whatever runs on the state folder is gone afterwards."""
+        for pid in processes_with_state(self.var):
+            _kill(pid)
+        for process in self._running.values():
+            process.wait(_STOP_SECONDS)
+        self._running.clear()
+
+    def children(self) -> list[int]:
+        """The worker's prefork children."""
+        return children_of(self.pid("runs"))
+
+    def processes(self, words: str) -> list[int]:
+        """Of this stand, by their command line; the guard's names what it guards, too."""
+        named = {pid: command_line(pid) for pid in processes_with_state(self.var)}
+        guards = "guard.py" in words
+        return [pid for pid, line in named.items() if words in line and ("guard.py" in line) == guards]
+
+    def of_runs(self) -> list[int]:
+        """Every process that a run started: guards, `dvc`, stages, the publish step."""
+        return [pid for words in ("guard.py", "-m dvc", "ml_pipeline.") for pid in self.processes(words)]
+
+    def log(self, name: str) -> str:
+        return (self.var / f"{name}.log").read_text()
+
+    def runs(self) -> list[dict[str, object]]:
+        """Every run, oldest first."""
+        columns = ("id", "model", "state", "attempt", "stage", "error", "version__number", "requested_by", "trigger")
+        return list(self._rows(f"PipelineRun.objects.order_by('created_at').values({', '.join(map(repr, columns))})"))
+
+    def request(self, model: str) -> str:
+        """Queue a run as an operator does; its id."""
+        return self.python(
+            "from registry_ui.services.runs import run_request\n"
+            "from registry_ui.services.access import Actor\n"
+            "from registry_ui.models import Trigger\n"
+            f"print(run_request(model={model!r}, actor=Actor.operator('drill'), trigger=Trigger.COMMAND).pk)"
+        )
+
+    def ended(self, run: str, seconds: float) -> dict[str, object] | None:
+        """The run when it has ended; None where it has not in time."""
+
+        def row() -> dict[str, object] | None:
+            found = next(one for one in self.runs() if one["id"] == run)
+            return found if found["state"] not in ("queued", "running") else None
+
+        return wait_until(row, seconds, 0.3)
+
+    def _rows(self, query: str) -> Iterator[dict[str, object]]:
+        code = f"import json\nfrom registry_ui.models import *\nprint(json.dumps(list({query}), default=str))"
+        yield from json.loads(self.python(code))
+
+    def _output(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.project, env=self.environment, capture_output=True, text=True, timeout=180, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout.strip()
+
+
+def _kill(pid: int) -> None:
+    if is_alive(pid):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
