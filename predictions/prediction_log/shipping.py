@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -130,6 +130,7 @@ def _sqlite_uuid(text: str) -> str:
     return uuid_utils.UUID(text).hex
 
 
+@lru_cache(maxsize=16)  # the rows of one request share their moment
 def _sqlite_moment(text: str) -> str:
     """As Django's backend writes it: in UTC, without zone, comparable as text."""
     return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None).isoformat(" ")
