@@ -13,6 +13,7 @@ DECIDED = {
     "AuditEntry",
     "AuditHead",
     "BackgroundTask",
+    "BrokerContact",
     "Decision",
     "ModelPolicy",
     "ModelVersion",

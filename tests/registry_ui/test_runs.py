@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,15 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from ml_pipeline.baseline import read_baseline
-from ml_pipeline.errors import RunFailed
+from ml_pipeline.errors import RunFailed, RunKilled
 from ml_pipeline.paths import Artifacts
 from ml_pipeline.running.job import JobResult
+from ml_pipeline.running.progress import STAGES
+from registry_ui.dispatcher import dispatch_once
 from registry_ui.errors import PermissionRefused, RunActive, RunFenced, WrongState
 from registry_ui.models import AuditEntry, BackgroundTask, ModelVersion, PipelineRun, Trigger
-from registry_ui.selectors import active_run
+from registry_ui.run_progress import run_progress, waiting_words
+from registry_ui.selectors import UsualSeconds, active_run, broker_contact
 from registry_ui.services.access import Actor
 from registry_ui.services.candidates import candidate_import
 from registry_ui.services.decisions import version_approve
@@ -262,6 +266,84 @@ def test_an_unknown_fault_ends_the_run_too(requested: PipelineRun) -> None:
     assert refreshed(requested).error == "ZeroDivisionError: by zero"
 
 
+@committing
+def test_a_run_whose_worker_is_shut_down_is_queued_again_and_the_last_attempt_says_so(requested: PipelineRun) -> None:
+    def stopped(*_: Any, should_stop: Callable[[], bool], **__: Any) -> JobResult:
+        assert should_stop()
+        raise RunFailed("`dvc repro` ended with status 143.")
+
+    for attempt in (1, 2):
+        assert run_execute(run_id=requested.pk, job=stopped, interrupted=lambda: True) is None
+        assert (refreshed(requested).state, requested.attempt) == ("queued", attempt)
+        assert requested.lease_expires_at is None
+        assert requested.published_at is None
+    run_execute(run_id=requested.pk, job=stopped, interrupted=lambda: True)
+    assert (refreshed(requested).state, requested.attempt) == ("failed", 3)
+
+
+@committing
+def test_a_run_whose_process_was_killed_is_tried_again_and_one_that_failed_is_not(requested: PipelineRun) -> None:
+    def killed(*_: Any, **__: Any) -> JobResult:
+        raise RunKilled("`dvc repro` ended with status 137.")
+
+    run_execute(run_id=requested.pk, job=killed)
+    assert refreshed(requested).state == "queued"
+    assert run_execute(run_id=requested.pk, job=Training()) is not None
+
+
+@committing
+def test_a_run_that_takes_too_long_is_told_to_stop_and_says_why(requested: PipelineRun, settings: Settings) -> None:
+    settings.RUN_TIME_LIMIT_SECONDS = 0
+
+    def slow(*_: Any, should_stop: Callable[[], bool], **__: Any) -> JobResult:
+        assert should_stop()
+        raise RunFailed("`dvc repro` ended with status 143.")
+
+    run_execute(run_id=requested.pk, job=slow)
+    assert refreshed(requested).state == "failed"
+    assert requested.error.startswith("It took longer than RUN_TIME_LIMIT_SECONDS, 0 s.")
+
+
+@committing
+def test_a_run_keeps_what_the_source_held(requested: PipelineRun) -> None:
+    training = Training()
+
+    def job(*arguments: Any, **named: Any) -> JobResult:
+        seen = {"rows": 190, "quarantined": 10, "watermark": "0199"}
+        return replace(training(*arguments, **named), ingestion=seen)
+
+    run_execute(run_id=requested.pk, job=job)
+    assert (refreshed(requested).documents, requested.watermark) == (200, "0199")
+
+
+def test_what_the_broker_says_is_kept_for_pages_until_it_takes_a_message(requested: PipelineRun) -> None:
+    def away(_task: str, _row: UUID) -> None:
+        raise ConnectionError("refused")
+
+    assert dispatch_once(send=away) == 0
+    contact = broker_contact()
+    assert contact is not None
+    assert (contact.failing_since is None, contact.error) == (False, "ConnectionError: refused")
+    assert "starts once it is back" in waiting_words(requested, contact)
+
+    assert dispatch_once(send=lambda *_: None) == 1
+    answered = broker_contact()
+    assert answered is not None
+    assert (answered.failing_since, answered.error) == (None, "")
+    assert "Waiting for a worker since" in waiting_words(refreshed(requested), answered)
+
+
+def test_progress_is_weighted_by_how_long_stages_took_and_names_the_time_left(requested: PipelineRun) -> None:
+    usual = UsualSeconds(dict.fromkeys(STAGES, 10.0) | {"model_building": 50.0}, beside=0.0)
+    requested.started_at = timezone.now() - timedelta(seconds=35)
+    done = [{"stage": stage, "state": "done", "seconds": 10.0} for stage in STAGES[:3]]
+    requested.stages = [*done, {"stage": "model_building", "state": "running", "seconds": 0.0}]
+
+    shown = run_progress(requested, usual)
+    assert (shown.percent, shown.left) == (35, "about 65 s left")
+    assert run_progress(requested, UsualSeconds()).left == ""
+
+
 def test_a_cancelled_queued_run_is_never_taken(requested: PipelineRun, requester: Actor) -> None:
     run_cancel(model="fruit", run_id=requested.pk, actor=requester)
 
@@ -277,7 +359,7 @@ def test_a_person_who_stops_waiting_does_not_stop_the_run(
 
     monkeypatch.setattr("registry_ui.management.commands.retrain.time.sleep", press_ctrl_c)
     with pytest.raises(SystemExit, match="130"):
-        call_command("retrain", "mortgage", wait=True)
+        call_command("retrain", "mortgage")
     assert "The run goes on" in capsys.readouterr().out
     run = active_run(model="mortgage")
     assert run is not None

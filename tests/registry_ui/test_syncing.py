@@ -7,15 +7,16 @@ import pytest
 from ml_pipeline.canonical import canonical_json, sha256_hex, write_bytes
 from ml_pipeline.errors import TrackingUnavailable
 from ml_pipeline.tracking.client import connect
-from ml_pipeline.tracking.mirror import set_alias, set_stage
+from ml_pipeline.tracking.mirror import list_versions, set_alias, set_stage
 from ml_pipeline.tracking.registry import registered_name
 from ml_pipeline.tracking.server import TrackingServer
-from registry_ui.models import BackgroundTask, ForeignChange, MirrorState, ModelVersion, OutboxEntry
+from registry_ui.models import BackgroundTask, ForeignChange, MirrorState, ModelVersion, OutboxEntry, Trigger
 from registry_ui.services.background import task_execute
 from registry_ui.services.background_kinds import KINDS
 from registry_ui.services.decisions import version_approve
 from registry_ui.services.deployments import deployment_ensure
 from registry_ui.services.mirroring import outbox_mirror
+from registry_ui.services.runs import run_cancel, run_request
 from registry_ui.services.sync_requests import sync_request
 from registry_ui.services.syncing import Synced, registry_sync
 from tests.registry_ui.conftest import generation, live
@@ -110,6 +111,26 @@ def test_a_candidate_that_is_registered_there_twice_comes_in_once(mirrored: Path
     assert [registry_sync().imported for _ in range(2)] == [0, 0]
     first.refresh_from_db()
     assert first.tracking_version == 1
+
+
+def test_what_an_attempt_of_ours_left_there_is_tagged_and_never_a_candidate_until_a_run_gives_it_again(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment_ensure(model="fruit")
+    run = run_request(model="fruit", actor=ACTOR, trigger=Trigger.COMMAND)
+    monkeypatch.setenv("CODESOFT_PIPELINE_RUN", f"{run.pk}/1")
+    published(store, 1.0)
+    run_cancel(model="fruit", run_id=run.pk, actor=ACTOR)
+
+    assert registry_sync() == Synced()
+    assert list_versions("fruit")[0].tags["codesoft.orphaned"] == "true"
+    assert registry_sync(again=True) == Synced()
+    assert not ModelVersion.objects.exists()
+
+    monkeypatch.setenv("CODESOFT_PIPELINE_RUN", "1b671a64-40d5-491e-99b0-da01ff1f3341/1")  # of another installation
+    published(store, 1.0)
+    assert list_versions("fruit")[0].tags["codesoft.orphaned"] == "false"
+    assert registry_sync().imported == 1
 
 
 def test_what_cannot_be_taken_in_stops_nothing_and_the_state_says_why(mirrored: Path) -> None:

@@ -27,6 +27,7 @@ def test_what_is_sent_and_scheduled_is_a_task_of_ours() -> None:
         tasks.forget_kept_answers,
         tasks.settle_feedback,
         tasks.erase_inputs,
+        tasks.look_for_documents,
     )
     registered = {task.name for task in periodic}
 
