@@ -24,10 +24,13 @@ from tests.drills.promotions import promote_back_and_forth
 from tests.drills.report import Report
 from tests.drills.servers import MLflow, PostgreSQL, Redis, Server, binaries, folder_for_servers
 from tests.drills.stand import Stand
+from tests.drills.training import kill_training
+from tests.drills.training_stand import TrainingStand
 from tests.drills.waiting_pages import wait_on_pages
 
 _WORKERS, _RATE, _CLIENTS = 4, 100.0, 16
 _PROMOTIONS, _KILLS, _OUTAGE_SECONDS, _FULL_SECONDS = 100, 50, 15.0, 10.0
+_TRAINING, _TRAINING_RUNS = "training", int(os.environ.get("TRAINING_RUNS", "200"))
 _PAGES_P99_MILLISECONDS = 200.0
 _LIBRARIES = ("Django", "djangorestframework", "gunicorn", "psycopg", "mlflow", "scikit-learn")
 
@@ -94,12 +97,31 @@ def full_disk(stand: Stand, _servers: Servers) -> list[Report]:
     return [fill_disk(stand, disk, seconds=_FULL_SECONDS, rate=_RATE, clients=_CLIENTS)]
 
 
+def training(_stand: Stand, servers: Servers) -> list[Report]:
+    """A database of its own beside the web's; the lease is short, so that a lost worker is noticed soon."""
+    servers.postgresql.create_database(_TRAINING)
+    with TemporaryDirectory() as name:
+        stand = TrainingStand(
+            Path(name),
+            ["first", "second"],
+            DATABASE_URL=servers.postgresql.url_of(_TRAINING),
+            REDIS_URL=servers.redis.url.removesuffix("/0") + "/1",
+            RUN_LEASE_SECONDS="3",
+        ).prepare()
+        try:
+            stand.start("runs", "default", "beat", "dispatcher")
+            return [kill_training(stand, count=_TRAINING_RUNS)]
+        finally:
+            stand.stop_all()
+
+
 DRILLS: dict[str, Callable[[Stand, Servers], list[Report]]] = {
     "promotions": promotions,
     "kills": kills,
     "outages": outages,
     "waiting_pages": waiting_pages,
     "full_disk": full_disk,
+    "training": training,
 }
 
 
@@ -110,13 +132,13 @@ def main(arguments: Sequence[str]) -> int:
     chosen = parser.parse_args(arguments)
     if unknown := set(chosen.names) - DRILLS.keys():
         parser.error(f"no such drill: {', '.join(sorted(unknown))}")
-    told, violated = [_heading(chosen.names)], False
+    told, violated = [], False
     for report in _run(chosen.names or list(DRILLS)):
         told.append(report.markdown())
         violated |= bool(report.violations)
         print(told[-1], flush=True)  # noqa: T201 - at once: a drill that breaks off must not take the others with it
     if chosen.write:
-        chosen.write.write_text("\n".join(told), encoding="utf-8")
+        chosen.write.write_text(_written(chosen.names, told, chosen.write), encoding="utf-8")
     return int(violated)
 
 
@@ -133,15 +155,35 @@ def _run(names: Sequence[str]) -> Iterator[Report]:
             yield from DRILLS[drill](stand, servers)
 
 
+def _written(names: Sequence[str], told: Sequence[str], path: Path) -> str:
+    """The whole document; of some drills alone, theirs in the place of what stood there, with their own date."""
+    if not names or not path.exists():
+        return "\n".join([_heading(names), *told])
+    sections = path.read_text(encoding="utf-8").split("\n## ")
+    for text in told:
+        title, _, body = text.removeprefix("## ").partition("\n")
+        section = f"{title}\n{_when(names)}\n\n{body}"
+        places = [place for place, known in enumerate(sections) if known.partition("\n")[0] == title]
+        if places:
+            sections[places[0]] = section
+        else:
+            sections.append(section)
+    return "\n## ".join(sections)
+
+
 def _heading(names: Sequence[str]) -> str:
-    command = f'make drill DRILLS="{" ".join(names)}"' if names else "make drill"
     return f"""# Drills
 The product under load while something breaks: {_WORKERS} gunicorn workers, {_RATE:.0f} requests a second on {_CLIENTS}
 connections that are kept, every fifth a list of 20 texts. Decisions are taken by the registry's service in another
 process. Latency counts from the moment when a request was due, so that waiting in line counts too.
 
-`{command}`, {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} processors, {", ".join(_versions())}.
+{_when(names)}
 """
+
+
+def _when(names: Sequence[str]) -> str:
+    command = f'make drill DRILLS="{" ".join(names)}"' if names else "make drill"
+    return f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} processors, {', '.join(_versions())}."
 
 
 def _versions() -> list[str]:

@@ -1,0 +1,105 @@
+"""Processes of training runs are killed at random points: each run ends once, and nothing is left behind."""
+
+import json
+import os
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from tests.drills.report import Report
+from tests.drills.training_stand import TrainingStand
+from tests.processes import wait_until
+
+KINDS = ("worker", "child", "guard", "dvc", "stage")
+_RUN_SECONDS = 600
+_GONE_SECONDS = 15
+_VERSIONS = """
+from ml_pipeline.tracking.mirror import list_versions
+import json
+print(json.dumps({model: [item.tags["codesoft.version_key"] for item in list_versions(model)] for model in MODELS}))
+"""
+
+
+def kill_training(
+    stand: TrainingStand, *, count: int, kinds: tuple[str, ...] = KINDS, again: float = 0.25, most_seconds: float = 40.0
+) -> Report:
+    """`count` runs, one after the other, each with another recipe; by the chance `again` its next attempt is hit too.
+
+    A victim is looked for from a random moment on, up to `most_seconds` after the attempt's start; a stage may be hard
+    to meet. The worker that is killed is started again at once, as its supervisor would.
+    """
+    chance = random.Random(20261128)  # noqa: S311 - whom and when
+    ended, hits, left = [], Counter[str](), []
+    for number in range(count):
+        model, kind = stand.models[number % len(stand.models)], kinds[number % len(kinds)]
+        stand.change_recipe(model, f"{0.01 + 0.01 * number:.2f}")
+        run = stand.request(model)
+        delays = [chance.uniform(0.0, most_seconds)]
+        if chance.random() < again:
+            delays.append(chance.uniform(0.0, most_seconds))
+        for delay in delays:
+            hits[kind] += _kill(stand, kind, delay, lambda run=run: stand.ended(run, 0.0) is not None)
+        ended.append(stand.ended(run, _RUN_SECONDS) or {"state": "unended", "attempt": 0, "error": ""})
+        if not wait_until(lambda: not stand.of_runs(), _GONE_SECONDS):
+            left += stand.of_runs()
+    return _judge(stand, ended, hits, left)
+
+
+def _judge(stand: TrainingStand, ended: list[dict[str, object]], hits: Counter[str], left: list[int]) -> Report:
+    report = Report("SIGKILL in training runs", ["figure", "value"])
+    states = Counter(str(run["state"]) for run in ended)
+    attempts = Counter(int(str(run["attempt"])) for run in ended)
+    versions = _versions(stand)
+    twice = {model: [key for key, times in Counter(keys).items() if times > 1] for model, keys in versions.items()}
+    imported = [(run["model"], run["version__number"]) for run in ended if run["state"] == "succeeded"]
+
+    report.add("runs", len(ended))
+    report.add("processes hit", ", ".join(f"{kind} {hits[kind]}" for kind in KINDS))
+    report.add("ended as", ", ".join(f"{state} {times}" for state, times in sorted(states.items())))
+    report.add("attempts", ", ".join(f"{number}: {times}" for number, times in sorted(attempts.items())))
+    report.add("versions registered twice", sum(map(len, twice.values())))
+    report.add("runs without their own version", len(imported) - len(set(imported)))
+    report.add("processes left behind", len(left))
+    lost = [run for run in ended if run["state"] != "succeeded"]
+    report.check(not lost, f"{len(lost)} runs did not succeed: {[(run['state'], run['error']) for run in lost][:2]}")
+    report.check(max(attempts, default=0) <= 3, f"a run took {max(attempts, default=0)} attempts")
+    report.check(not any(twice.values()), f"registered twice: {twice}")
+    report.check(len(set(imported)) == len(imported), "two runs ended with one version")
+    report.check(not left, f"{len(left)} processes were left behind")
+    return report
+
+
+def _kill(stand: TrainingStand, kind: str, delay: float, is_over: Callable[[], bool]) -> int:
+    """Kill one process of the kind `delay` seconds after a run's first process appeared; 0 where the run was over."""
+    if not wait_until(lambda: stand.of_runs() or is_over(), _RUN_SECONDS, 0.5) or not stand.of_runs():
+        return 0
+    time.sleep(delay)
+    victims = wait_until(lambda: _victims(stand, kind) or (not stand.of_runs() and [0]), 60)
+    if not victims or victims == [0]:
+        return 0
+    if kind == "worker":
+        stand.stop("runs", signal.SIGKILL)
+        stand.start("runs")
+    else:
+        try:
+            os.kill(victims[0], signal.SIGKILL)
+        except ProcessLookupError:
+            return 0
+    return 1
+
+
+def _victims(stand: TrainingStand, kind: str) -> list[int]:
+    """Worker and child count while a run works: killing an idle one proves nothing."""
+    if kind == "worker":
+        return [stand.pid("runs")] if stand.of_runs() else []
+    if kind == "child":
+        return stand.children()[:1] if stand.of_runs() else []
+    return stand.processes({"guard": "guard.py", "dvc": "-m dvc", "stage": "ml_pipeline.stages."}[kind])
+
+
+def _versions(stand: TrainingStand) -> dict[str, list[str]]:
+    """The keys of every version on the tracking server, by model."""
+    told: dict[str, list[str]] = json.loads(stand.python(f"MODELS = {stand.models!r}\n{_VERSIONS}"))
+    return told
