@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,46 +10,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.processes import children_of, command_line, free_port, is_alive, processes_with_state, wait_until
-from tests.project_copy import copy_project, write_snapshot
+from tests.small_models import small_project
 
-_ROWS = 200
 _STOP_SECONDS = 30
-
-
-def small_block(model: str, strength: str = "1.0") -> str:
-    """A tabular model of three numbers and 200 rows."""
-    return f"""
-  {model}:
-    about: {{title: Small}}
-    source: {{collection: {model}, snapshot: data/{model}.jsonl.gz}}
-    inputs: {{a: {{type: number}}, b: {{type: number}}, c: {{type: number}}}}
-    attributes: {{}}
-    target: {{field: label, labels: [good, bad], positive: bad}}
-    contract: {{minimum_rows: 50}}
-    cleaning: {{}}
-    split: {{by: hash, held_out: 0.3}}
-    features: {{blocks: [{{kind: numeric, columns: [a, b, c]}}]}}
-    estimator: {{family: logistic_regression, params: {{C: {strength}}}}}
-    decision: {{objective: accuracy, folds: 2}}
-    evaluation: {{bootstrap: 100, golden_samples: 2}}
-    promotion: {{mode: manual}}
-    retraining: {{}}
-    serving: {{}}
-"""
-
-
-def _documents() -> list[dict[str, object]]:
-    numbers = range(_ROWS)
-    return [
-        {
-            "_id": f"{number:06}",
-            "a": number % 7,
-            "b": number * 37 % 101,
-            "c": number % 3,
-            "label": "bad" if (number * 37 % 101) + 5 * (number % 7) > 65 else "good",
-        }
-        for number in numbers
-    ]
 
 
 class TrainingStand:
@@ -58,14 +20,8 @@ class TrainingStand:
 
     def __init__(self, folder: Path, models: Sequence[str], **environment: str) -> None:
         self.models, self.var = list(models), folder / "var"
-        self.project = copy_project(folder / "project")
+        self.project = small_project(folder / "project", models)
         self.var.mkdir(parents=True)
-        for name in ("data", "baseline"):
-            shutil.rmtree(self.project / name, ignore_errors=True)
-        (self.project / "data").mkdir()
-        (self.project / "params.yaml").write_text("models:\n" + "".join(map(small_block, models)))
-        for model in models:
-            write_snapshot(self.project / "data" / f"{model}.jsonl.gz", _documents())
         unset = ("DJANGO_", "REDIS", "MONGODB", "MLFLOW", "DAGSHUB", "DVC_", "DATABASE")
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(unset)}
         self.environment = {
