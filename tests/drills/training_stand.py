@@ -62,8 +62,8 @@ class TrainingStand:
         """What a program prints that has Django set up on this stand."""
         return self._output("manage.py", "shell", "--no-imports", "-c", code)
 
-    def start(self, *names: str, runs: int = 1) -> None:
-        celery = [sys.executable, "-m", "celery", "-A", "codesoft.celery", "--quiet"]
+    def start(self, *names: str, runs: int = 1, app: str = "codesoft.celery") -> None:
+        celery = [sys.executable, "-m", "celery", "-A", app, "--quiet"]
         worker = [*celery, "worker", "--without-gossip", "--without-mingle", "--loglevel", "INFO"]
         commands = {
             "runs": [*worker, "-Q", "runs", "-n", "runs@%h", "--prefetch-multiplier", "1", "-c", str(runs)],
