@@ -24,7 +24,7 @@ from tests.drills.promotions import promote_back_and_forth
 from tests.drills.report import Report
 from tests.drills.servers import MLflow, PostgreSQL, Redis, Server, binaries, folder_for_servers
 from tests.drills.stand import Stand
-from tests.drills.training import kill_training
+from tests.drills.training import kill_training, random_hits
 from tests.drills.training_stand import TrainingStand
 from tests.drills.waiting_pages import wait_on_pages
 
@@ -110,7 +110,7 @@ def training(_stand: Stand, servers: Servers) -> list[Report]:
         ).prepare()
         try:
             stand.start("runs", "default", "beat", "dispatcher")
-            return [kill_training(stand, count=_TRAINING_RUNS)]
+            return [kill_training(stand, random_hits(_TRAINING_RUNS))]
         finally:
             stand.stop_all()
 

@@ -6,7 +6,9 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 
 from tests.drills.report import Report
 from tests.drills.training_stand import TrainingStand
@@ -22,25 +24,34 @@ print(json.dumps({model: [item.tags["codesoft.version_key"] for item in list_ver
 """
 
 
-def kill_training(
-    stand: TrainingStand, *, count: int, kinds: tuple[str, ...] = KINDS, again: float = 0.25, most_seconds: float = 40.0
-) -> Report:
-    """`count` runs, one after the other, each with another recipe; by the chance `again` its next attempt is hit too.
+@dataclass(frozen=True)
+class Hit:
+    """Kill a process of this kind while `stage` works, or `delay` seconds after a run's first process appeared."""
 
-    A victim is looked for from a random moment on, up to `most_seconds` after the attempt's start; a stage may be hard
-    to meet. The worker that is killed is started again at once, as its supervisor would.
-    """
+    kind: str
+    stage: str = ""
+    delay: float = 0.0
+
+
+def random_hits(count: int, *, again: float = 0.25, most_seconds: float = 40.0) -> list[list[Hit]]:
+    """For each of `count` runs one hit, each kind in its turn; by the chance `again` one for the next attempt too."""
     chance = random.Random(20261128)  # noqa: S311 - whom and when
-    ended, hits, left = [], Counter[str](), []
+    plans = []
     for number in range(count):
-        model, kind = stand.models[number % len(stand.models)], kinds[number % len(kinds)]
+        times = 2 if chance.random() < again else 1
+        plans.append([Hit(KINDS[number % len(KINDS)], delay=chance.uniform(0.0, most_seconds)) for _ in range(times)])
+    return plans
+
+
+def kill_training(stand: TrainingStand, plans: Sequence[Sequence[Hit]]) -> Report:
+    """A run for each plan, one after the other, each with another recipe. A killed worker is started again at once."""
+    ended, hits, left = [], Counter[str](), []
+    for number, plan in enumerate(plans):
+        model = stand.models[number % len(stand.models)]
         stand.change_recipe(model, f"{0.01 + 0.01 * number:.2f}")
         run = stand.request(model)
-        delays = [chance.uniform(0.0, most_seconds)]
-        if chance.random() < again:
-            delays.append(chance.uniform(0.0, most_seconds))
-        for delay in delays:
-            hits[kind] += _kill(stand, kind, delay, lambda run=run: stand.ended(run, 0.0) is not None)
+        for hit in plan:
+            hits[hit.kind] += _kill(stand, hit, lambda run=run: stand.ended(run, 0.0) is not None)
         ended.append(stand.ended(run, _RUN_SECONDS) or {"state": "unended", "attempt": 0, "error": ""})
         if not wait_until(lambda: not stand.of_runs(), _GONE_SECONDS):
             left += stand.of_runs()
@@ -71,23 +82,27 @@ def _judge(stand: TrainingStand, ended: list[dict[str, object]], hits: Counter[s
     return report
 
 
-def _kill(stand: TrainingStand, kind: str, delay: float, is_over: Callable[[], bool]) -> int:
-    """Kill one process of the kind `delay` seconds after a run's first process appeared; 0 where the run was over."""
-    if not wait_until(lambda: stand.of_runs() or is_over(), _RUN_SECONDS, 0.5) or not stand.of_runs():
+def _kill(stand: TrainingStand, hit: Hit, is_over: Callable[[], bool]) -> int:
+    """1 where a process was hit, 0 where the run was over before."""
+    words = f"ml_pipeline.stages.{hit.stage}" if hit.stage else ""
+
+    def works() -> list[int]:
+        return stand.processes(words) if words else stand.of_runs()
+
+    if not wait_until(lambda: works() or is_over(), _RUN_SECONDS, 0.1) or not works():
         return 0
-    time.sleep(delay)
-    victims = wait_until(lambda: _victims(stand, kind) or (not stand.of_runs() and [0]), 60)
+    time.sleep(hit.delay)
+    victims = wait_until(lambda: _victims(stand, hit.kind) or (not stand.of_runs() and [0]), 60)
     if not victims or victims == [0]:
         return 0
-    if kind == "worker":
+    if hit.kind == "worker":
         stand.stop("runs", signal.SIGKILL)
         stand.start("runs")
-    else:
-        try:
-            os.kill(victims[0], signal.SIGKILL)
-        except ProcessLookupError:
-            return 0
-    return 1
+        return 1
+    with suppress(ProcessLookupError):
+        os.kill(victims[0], signal.SIGKILL)
+        return 1
+    return 0
 
 
 def _victims(stand: TrainingStand, kind: str) -> list[int]:

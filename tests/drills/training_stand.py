@@ -4,15 +4,25 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
+from uuid import UUID
+
+import psycopg
 
 from tests.processes import children_of, command_line, free_port, is_alive, processes_with_state, wait_until
 from tests.small_models import small_project
 
 _STOP_SECONDS = 30
+_RUNS = """
+    SELECT run.id, run.model, run.state, run.attempt, run.error, version.number
+    FROM registry_ui_pipelinerun run LEFT JOIN registry_ui_modelversion version ON version.id = run.version_id
+    ORDER BY run.created_at
+"""
 
 
 class TrainingStand:
@@ -124,9 +134,9 @@ class TrainingStand:
         return (self.var / f"{name}.log").read_text()
 
     def runs(self) -> list[dict[str, object]]:
-        """Every run, oldest first."""
-        columns = ("id", "model", "state", "attempt", "stage", "error", "version__number", "requested_by", "trigger")
-        return list(self._rows(f"PipelineRun.objects.order_by('created_at').values({', '.join(map(repr, columns))})"))
+        """Every run, oldest first; asked of the database itself, because a process takes seconds to set Django up."""
+        columns = ("id", "model", "state", "attempt", "error", "version__number")
+        return [{**dict(zip(columns, row, strict=True)), "id": str(UUID(str(row[0])))} for row in self._select(_RUNS)]
 
     def request(self, model: str) -> str:
         """Queue a run as an operator does; its id."""
@@ -146,9 +156,12 @@ class TrainingStand:
 
         return wait_until(row, seconds, 0.3)
 
-    def _rows(self, query: str) -> Iterator[dict[str, object]]:
-        code = f"import json\nfrom registry_ui.models import *\nprint(json.dumps(list({query}), default=str))"
-        yield from json.loads(self.python(code))
+    def _select(self, query: str) -> list[tuple[object, ...]]:
+        if url := self.environment.get("DATABASE_URL"):
+            with psycopg.connect(url) as server:
+                return server.execute(query).fetchall()
+        with closing(sqlite3.connect(self.var / "codesoft.sqlite3", timeout=20)) as file:
+            return file.execute(query).fetchall()
 
     def _output(self, *arguments: str) -> str:
         done = subprocess.run(
