@@ -42,6 +42,7 @@ STATUS: dict[type[CodesoftError], int] = {
     predictions.UnknownLabel: 400,
     predictions.VerifierBusy: 503,
     predictions.NotANumber: 500,
+    predictions.ModelFailed: 500,
     predictions.InvalidIdempotencyKey: 400,
     predictions.IdempotencyKeyReused: 422,
     predictions.AnswerInProgress: 409,

@@ -33,6 +33,7 @@ from predictions.statements import bound_statements
 from predictions.throttling.boards import Board, FolderBoard, RedisBoard
 from predictions.throttling.throttle import Throttle
 from predictions.token_uses import TokenUses
+from predictions.version_counts import VersionCounts
 
 WATCH_SECONDS = 0.75  # a revocation is effective within 1 s: period and read together
 LOAD_SECONDS = 0.5
@@ -64,6 +65,7 @@ class ServingProcess:
     def __init__(self, folder: Path, spool: Spool) -> None:
         self.spool = spool
         self.token_uses = TokenUses()
+        self.version_counts = VersionCounts()
         self.throttle = Throttle(_board(folder), processes=settings.WEB_PROCESSES)
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self._folder = folder
@@ -137,6 +139,7 @@ class ServingProcess:
             thread.join(max(0.0, deadline - time.monotonic()))
         if not any(thread.is_alive() for thread in self._threads):
             with suppress(DatabaseError, InterfaceError):
+                self.version_counts.write()
                 while ship_spool(spool=self.spool):
                     pass
             with suppress(DatabaseError, InterfaceError):
@@ -177,8 +180,9 @@ class ServingProcess:
         self._settled.set()
 
     def ship(self) -> None:
-        """Ship the spool once and report what could not be loaded. While the database is away both wait."""
+        """Tell what could not be loaded and how versions fare, and ship the spool once. All wait for the database."""
         try:
+            self.version_counts.write()
             if (current := self._current) is not None:
                 self._faults.tell(current.snapshot, self._failures())
             ship_spool(spool=self.spool)
