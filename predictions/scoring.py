@@ -51,14 +51,12 @@ def score(
 def ask(version: LiveVersion, model: str, rows: Sequence[Row], *, explain: bool = False) -> Scored:
     """What a version answers, counted nowhere. Its part is the whole request.
 
-    ModelFailed for whatever it raises that is no error of ours, NotANumber for what is no probability.
+    ModelFailed for whatever it raises, NotANumber for what is no probability.
     """
     return Scored(Routed("", version, range(len(rows))), rows, *_asked(version, model, rows, explain=explain))
 
 
-def _answered(
-    live: LiveModel, part: Routed, own: Sequence[Row], rows: Sequence[object], *, explain: bool
-) -> Scored:
+def _answered(live: LiveModel, part: Routed, own: Sequence[Row], rows: Sequence[object], *, explain: bool) -> Scored:
     try:
         return _counted(live.name, part, own, explain=explain)
     except CodesoftError:
@@ -90,9 +88,7 @@ def _asked(
     try:
         explained = version.bundle.explain(rows) if explain else None
         answers = version.bundle.predict(rows) if explained is None else [answer for answer, _ in explained]
-    except CodesoftError:
-        raise
-    except Exception as error:
+    except Exception as error:  # whatever the libraries behind a foreign file raise
         log.exception("prediction.model_failed", model=model, version=version.version)
         raise ModelFailed(
             f"Version {version.version} of {model} broke on this request.",

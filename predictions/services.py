@@ -75,9 +75,7 @@ def predict(
             _require_explainable(routed)
         scored = score(live, routed, validated(routed, rows), rows, explain=explain)
         latency = time.perf_counter() - started
-        lines = [
-            _lines(_shared_columns(model, one.part, caller, token, latency), one, ids, entities) for one in scored
-        ]
+        lines = [_lines(_shared_columns(model, one.part, caller, token, latency), one, ids, entities) for one in scored]
         parts = [one.part for one in scored]
         logged = _log(parts, b"".join(lines))
     except CodesoftError as refusal:

@@ -10,6 +10,7 @@ from ml_pipeline.spec.inputs import (
     TextInput,
 )
 from ml_pipeline.spec.model import ModelSpec, SpecSection
+from ml_pipeline.spec.rollout import Rollout
 from ml_pipeline.spec.sections import (
     Backtest,
     Contract,
@@ -43,6 +44,7 @@ __all__ = [
     "ModelSpec",
     "NumberInput",
     "Promotion",
+    "Rollout",
     "Serving",
     "Source",
     "SpecSection",

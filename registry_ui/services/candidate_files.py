@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ml_pipeline.bundle.files import MANIFEST_FILE, MODEL_FILE
 from ml_pipeline.errors import InvalidBundle
 from ml_pipeline.paths import Artifacts
+from ml_pipeline.spec.rollout import Rollout
 from ml_pipeline.spec.sections import Promotion
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Recommendation(BaseModel):
     data_hash: str
     champion: Compared | None
     promotion: Promotion
+    rollout: Rollout = Rollout()  # a candidate from before there was one
     metrics: dict[str, float | None]
 
 
