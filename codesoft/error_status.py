@@ -53,6 +53,7 @@ STATUS: dict[type[CodesoftError], int] = {
     registry.FourEyesRefused: 403,
     registry.ReasonRequired: 400,
     registry.InvalidShare: 400,
+    registry.InvalidPlan: 400,
     registry.UnknownRun: 404,
     registry.WrongState: 409,
     registry.StaleGeneration: 409,

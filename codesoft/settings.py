@@ -227,9 +227,11 @@ CELERY_BEAT_SCHEDULE = {
         "mirror_outbox": 5.0,
         "deliver_notifications": 5.0,
         "replay_to_shadows": 5.0,
+        "look_at_rollouts": 5.0,
         "requeue_expired_leases": 15.0,
         "sync_registry": 300.0,
         "forget_kept_answers": 3600.0,
+        "forget_version_counts": 3600.0,
         "settle_feedback": 60.0,
         "erase_inputs": 86_400.0,
     }.items()

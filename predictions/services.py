@@ -59,10 +59,10 @@ def predict(
 ) -> Predicted:
     """Answer every row, or none: UnknownModel, NoLiveVersion, InvalidInputs, SpoolFull or NotReady say why.
 
-    ModelFailed and NotANumber tell of a champion, or of the version that was asked for; a canary's rows are the
-    champion's to answer then. `rows` are unchecked mappings of input names to values, `entity_ids` (as many as rows) say whom each is about. When
+    `rows` are unchecked mappings of input names to values, `entity_ids` (as many as rows) say whom each is about. When
     this returns with ids, every answer is in the log, whatever happens to this process. `version` is the one that the
-    caller chose, in the place of the routing; the door asks whether they may. UnknownVersion, VersionNotServed. Of
+    caller chose, in the place of the routing; the door asks whether they may. UnknownVersion, VersionNotServed.
+    ModelFailed and NotANumber tell of that version or of a champion: where a canary fails, the champion answers. Of
     `token`, a digest, the log keeps the beginning.
     """
     try:

@@ -27,6 +27,12 @@ class InvalidShare(CodesoftError):
     code = "invalid_share"
 
 
+class InvalidPlan(CodesoftError):
+    """A canary's plan that cannot be followed. `details["field"]` names what is wrong."""
+
+    code = "invalid_plan"
+
+
 class UnknownRun(CodesoftError):
     """The model has no pipeline run of that id."""
 

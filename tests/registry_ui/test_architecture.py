@@ -20,6 +20,7 @@ DECIDED = {
     "OutboxEntry",
     "PipelineRun",
     "ShadowComparison",
+    "VersionTrial",
 }
 MIRRORED = {"MirrorState", "ForeignChange"}
 
