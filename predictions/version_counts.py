@@ -76,7 +76,7 @@ class VersionCounts:
             with self._lock:
                 self._changed |= changed
             raise
-        self._forget(before=int(time()) // _SECONDS)
+        self._forget(before=int(time()) // _SECONDS - 1)  # a request may still be noting the last minute
 
     def _row(self, key: _Key) -> VersionCount:
         tally = self._tallies[key]

@@ -78,6 +78,7 @@ def write_candidate(
     floor: float = 0.75,
     heaviest: float | None = None,
     policy: dict[str, Any] | None = None,
+    rollout: dict[str, Any] | None = None,
     threshold: float = 0.5,
     held_out: bool = False,
     files: tuple[bytes, bytes] | None = None,
@@ -104,6 +105,7 @@ def write_candidate(
             "floors": {"accuracy": floor},
             **(policy or {}),
         },
+        "rollout": rollout or {},
         "metrics": {"accuracy": accuracy},
     }
     judged = champion and {
