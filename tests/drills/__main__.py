@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.drills.bad_versions import CANARY, CHAMPION, KINDS, undo_bad_versions
+from tests.drills.bad_versions import CANARY, CHAMPION, KINDS, Traffic, undo_bad_versions
 from tests.drills.full_disk import fill_disk, small_disk
 from tests.drills.kills import kill_workers
 from tests.drills.outages import Outage, live_through, start_worker_while_away
@@ -29,8 +29,8 @@ from tests.drills.waiting_pages import wait_on_pages
 
 _WORKERS, _RATE, _CLIENTS = 4, 100.0, 16
 _PROMOTIONS, _KILLS, _OUTAGE_SECONDS, _FULL_SECONDS = 100, 50, 15.0, 10.0
-_RECORD_SECONDS, _LOOK_SECONDS = 30.0, 5.0  # the second is the period of the guard, as beat has it
 _PAGES_P99_MILLISECONDS = 200.0
+_RECORD_SECONDS, _LOOK_SECONDS = 30.0, 5.0  # the guard looks as often as beat lets it
 _LIBRARIES = ("Django", "djangorestframework", "gunicorn", "psycopg", "mlflow", "scikit-learn")
 
 
@@ -87,7 +87,6 @@ def outages(stand: Stand, servers: Servers) -> list[Report]:
 
 
 def waiting_pages(stand: Stand, _servers: Servers) -> list[Report]:
-    seconds, most = _OUTAGE_SECONDS, _RECORD_SECONDS, _LOOK_SECONDS = 30.0, 5.0  # the second is the period of the guard, as beat has it
 _PAGES_P99_MILLISECONDS
     return [wait_on_pages(stand, seconds=seconds, rate=_RATE, clients=_CLIENTS, readers=2 * _WORKERS, most=most)]
 
@@ -99,11 +98,8 @@ def full_disk(stand: Stand, _servers: Servers) -> list[Report]:
 
 def bad_versions(stand: Stand, _servers: Servers) -> list[Report]:
     cases = [(kind, place) for place in (CANARY, CHAMPION) for kind in KINDS]
-    return [
-        undo_bad_versions(
-            stand, cases, rate=_RATE, clients=_CLIENTS, record_seconds=_RECORD_SECONDS, look_seconds=_LOOK_SECONDS
-        )
-    ]
+    traffic = Traffic(_RATE, _CLIENTS, _RECORD_SECONDS)
+    return [undo_bad_versions(stand, cases, traffic=traffic, look_seconds=_LOOK_SECONDS)]
 
 
 DRILLS: dict[str, Callable[[Stand, Servers], list[Report]]] = {

@@ -1,11 +1,10 @@
 """The process in which decisions are taken: `python -m tests.drills.decider COMMAND …`.
 
 `prepare` imports two versions and approves them, `bad KIND` imports a version that does harm and says its number,
-`try NUMBER SHARE` sets it as canary and `approve NUMBER` puts it live; `guard SECONDS` looks at what is on trial each so
-many seconds, until it is killed. `alternate COUNT LEAST MOST`:
-
-the two versions take turns, with pauses of LEAST to MOST seconds, and prints one JSON line a decision:
-the version that serves from now on, and the moments right before the transaction and right after its commit.
+`try NUMBER SHARE` sets it as canary and `approve NUMBER` puts it live; `guard SECONDS` looks at what is on trial each
+so many seconds, until it is killed. `alternate COUNT LEAST MOST` lets the two versions take turns, with pauses of LEAST
+to MOST seconds, and prints one JSON line a decision: the version that serves from now on, and the moments right before
+the transaction and right after its commit.
 """
 
 import json
@@ -47,7 +46,7 @@ def prepare() -> None:
     for number in ROWS_OF_VERSION:
         _import(number)
         if (champion := champion_get(model=MODEL)) is None or champion.number != number:
-            _approve(number)
+            version_approve(**_given(number))
     _tell(token=AuthToken.objects.create(User.objects.create_user("caller"))[1])
 
 
@@ -99,10 +98,6 @@ def _import_files(files: BundleFiles, **what: Any) -> Imported:
     with TemporaryDirectory() as folder:
         root = write_candidate(Path(folder), model=MODEL, files=files, champion=champion_get(model=MODEL), **what)
         return candidate_import(model=MODEL, root=root, actor=Actor.system("pipeline"))
-
-
-def _approve(number: int) -> None:
-    version_approve(**_given(number))
 
 
 def _given(number: int) -> dict[str, Any]:

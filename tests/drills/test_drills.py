@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.bad_bundles import NAN, RAISES, SLOW
-from tests.drills.bad_versions import CANARY, CHAMPION, undo_bad_versions
+from tests.bad_bundles import NAN, RAISES
+from tests.drills.bad_versions import CANARY, CHAMPION, Traffic, undo_bad_versions
 from tests.drills.full_disk import fill_disk, small_disk
 from tests.drills.kills import kill_workers
 from tests.drills.outages import Outage, live_through, start_worker_while_away
@@ -75,10 +75,9 @@ def test_a_worker_that_starts_without_the_database_serves_the_last_snapshot(stan
 
 
 def test_versions_that_do_harm_are_undone_by_themselves(stand: Stand) -> None:
-    cases = [(RAISES, CANARY), (NAN, CHAMPION), (SLOW, CANARY)]
-    report = undo_bad_versions(
-        stand, cases, rate=_RATE, clients=_CLIENTS, record_seconds=2, look_seconds=0.5
-    )  # fmt: skip
+    cases = [(RAISES, CANARY), (NAN, CHAMPION)]
+    traffic = Traffic(_RATE, _CLIENTS, record_seconds=2)
+    report = undo_bad_versions(stand, cases, traffic=traffic, look_seconds=0.5)
     assert not report.violations, report.markdown()
 
 
