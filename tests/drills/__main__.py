@@ -87,7 +87,7 @@ def outages(stand: Stand, servers: Servers) -> list[Report]:
 
 
 def waiting_pages(stand: Stand, _servers: Servers) -> list[Report]:
-_PAGES_P99_MILLISECONDS
+    seconds, most = _OUTAGE_SECONDS, _PAGES_P99_MILLISECONDS
     return [wait_on_pages(stand, seconds=seconds, rate=_RATE, clients=_CLIENTS, readers=2 * _WORKERS, most=most)]
 
 

@@ -21,8 +21,8 @@ CANARY, CHAMPION = "canary", "champion"
 SWAP_SECONDS = 2.0  # from a decision until every worker follows
 _SHARE, _SLOW_SECONDS = 0.2, 0.01
 _COLUMNS = (
-    "version", "as", "undone after", "by", "rows it answered", "failed requests", "rows answered by the champion instead",
-    "wrong answers", "single answers over 10 ms",
+    "version", "as", "undone after", "by", "rows it answered", "failed requests",
+    "rows answered by the champion instead", "wrong answers", "single answers over 10 ms",
 )  # fmt: skip
 _LIMIT_SECONDS = 180
 
