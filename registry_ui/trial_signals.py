@@ -95,6 +95,19 @@ def evidence_of(signal: Mapping[str, Any]) -> float:
     return float(log_evidence(signal["log"]))
 
 
+def signal_told(signal: Mapping[str, Any], *, alpha: float) -> dict[str, Any]:
+    """Rows, mean and interval of both versions, and the logarithm of the e-value."""
+    sides = {
+        side: {
+            "rows": sum(signal[side]),
+            "mean": mean_of(signal["values"], signal[side]),
+            "interval": list(interval_of(signal["values"], signal[side], alpha=alpha)),
+        }
+        for side in ("tested", "beside")
+    }
+    return {**sides, "log_evidence": evidence_of(signal), "bound": signal["bound"]}
+
+
 def allowed(name: str, *, error_share: float) -> float:
     """The mean up to which the version may be worse all the same."""
     return {ERRORS: error_share, SLOW: SLOW_SHARE, WRONG: 0.0}[name]

@@ -4,14 +4,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
+from ml_pipeline.spec.rollout import Rollout
 from predictions.models import BundleFault, Deployment, Feedback, Prediction
 from registry_ui.models import Decision, ModelVersion, VersionTrial
 from registry_ui.rules import rollout_of
-from registry_ui.trial_signals import YES_OR_NO
+from registry_ui.trial_signals import SIGNALS, YES_OR_NO, signal_told, threshold
 
 ROLLBACK_GUARD = "system:rollback"
 _NOBODY = ("system:", "policy:")
@@ -32,6 +34,37 @@ def trials_of(*, deployment: Deployment) -> list[VersionTrial]:
         VersionTrial.Kind.CHAMPION: deployment.champion_version,
     }
     return [found[kind] for kind, version in serving.items() if kind in found and found[kind].version == version]
+
+
+@dataclass(frozen=True)
+class TrialTold:
+    """A trial, its rules, and what was told of each signal at the last look; `decides_at` is a log e-value."""
+
+    trial: VersionTrial
+    rules: Rollout
+    decides_at: float
+    told: Mapping[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class RolloutOverview:
+    """What is on trial of a model now, and why nothing moves by itself (None: it may)."""
+
+    deployment: Deployment
+    trials: list[TrialTold]
+    hold: "Hold | None"
+
+
+def rollout_overview(*, deployment: Deployment) -> RolloutOverview:
+    trials = [trial_told(trial) for trial in trials_of(deployment=deployment)]
+    return RolloutOverview(deployment, trials, automatic_hold(model=deployment.model, cool_down_hours=0))
+
+
+def trial_told(trial: VersionTrial) -> TrialTold:
+    rules = Rollout.model_validate(trial.rules)
+    decides_at = threshold(against_record=trial.kind == VersionTrial.Kind.CHAMPION, alpha=rules.alpha)
+    told = {name: signal_told(trial.signals[name], alpha=rules.alpha) for name in SIGNALS if name in trial.signals}
+    return TrialTold(trial, rules, decides_at, told)
 
 
 def last_trial(*, model: str) -> VersionTrial | None:

@@ -1,6 +1,5 @@
 """How a version on trial fares, beside what it is compared with: counted, looked at, and told as evidence."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,9 +18,8 @@ from registry_ui.trial_signals import (
     YES_OR_NO,
     Counts,
     evidence_of,
-    interval_of,
-    mean_of,
     signal_looked,
+    signal_told,
     threshold,
 )
 
@@ -66,19 +64,6 @@ def trial_figures(trial: VersionTrial, rules: Rollout, *, signal: str = "") -> d
             name: signal_told(trial.signals[name], alpha=rules.alpha) for name in SIGNALS if name in trial.signals
         },
     }
-
-
-def signal_told(signal: Mapping[str, Any], *, alpha: float) -> dict[str, Any]:
-    """Rows, mean and interval of both versions, and the logarithm of the e-value."""
-    sides = {
-        side: {
-            "rows": sum(signal[side]),
-            "mean": mean_of(signal["values"], signal[side]),
-            "interval": list(interval_of(signal["values"], signal[side], alpha=alpha)),
-        }
-        for side in ("tested", "beside")
-    }
-    return {**sides, "log_evidence": evidence_of(signal), "bound": signal["bound"]}
 
 
 def _counts(trial: VersionTrial, rules: Rollout) -> dict[str, Counts]:
