@@ -27,13 +27,18 @@ RECORD = timedelta(days=1)  # of the version before, in what callers got
 RECORD_OF_FEEDBACK = timedelta(days=7)  # labels come late, and few
 _FEEDBACK_EVERY = timedelta(seconds=30)  # it is counted anew each time: a label may have been told again
 _POINTS = 240
+_PERCENTILES = (0.5, 0.95)
 _ROUTES: dict[str, tuple[str, ...]] = {VersionTrial.Kind.CANARY: (CANARY,), VersionTrial.Kind.CHAMPION: (CHAMPION,)}
 
 
 def trial_looked(trial: VersionTrial, rules: Rollout) -> None:
     """Bring the signals of the trial up to date, and note a point. The caller saves."""
     now = timezone.now()
-    counts = _counts(trial, rules)
+    ours, theirs = _fared(trial)
+    counts = {
+        ERRORS: Counts(YES_OR_NO, _failed(ours), _failed(theirs)),
+        SLOW: Counts(YES_OR_NO, _slow(ours, rules), _slow(theirs, rules)),
+    }
     told_at = trial.signals.get(WRONG, {}).get("at")
     if told_at is None or now - datetime.fromisoformat(told_at) >= _FEEDBACK_EVERY:
         counts[WRONG] = _feedback(trial)
@@ -42,6 +47,7 @@ def trial_looked(trial: VersionTrial, rules: Rollout) -> None:
         before = trial.signals.get(name, {})
         bounds = {"alpha": rules.alpha, "error_share": rules.error_share}
         trial.signals[name] = signal_looked(before, name, count, against_record=against_record, **bounds)
+    trial.signals[SLOW]["milliseconds"] = [[one.percentile(share) for share in _PERCENTILES] for one in (ours, theirs)]
     if WRONG in counts:
         trial.signals[WRONG]["at"] = now.isoformat()
     trial.looked_at = now
@@ -66,15 +72,13 @@ def trial_figures(trial: VersionTrial, rules: Rollout, *, signal: str = "") -> d
     }
 
 
-def _counts(trial: VersionTrial, rules: Rollout) -> dict[str, Counts]:
+def _fared(trial: VersionTrial) -> tuple[Fared, Fared]:
+    """The version on trial since it began, and the champion meanwhile or the one before in its record."""
     ours = fared(model=trial.model, version=trial.version, routes=_ROUTES[trial.kind], since=trial.started_at)
     is_canary = trial.kind == VersionTrial.Kind.CANARY
     since, until = (trial.started_at, None) if is_canary else (trial.started_at - RECORD, trial.started_at)
     theirs = fared(model=trial.model, version=trial.beside, routes=(CHAMPION,), since=since, until=until)
-    return {
-        ERRORS: Counts(YES_OR_NO, _failed(ours), _failed(theirs)),
-        SLOW: Counts(YES_OR_NO, _slow(ours, rules), _slow(theirs, rules)),
-    }
+    return ours, theirs
 
 
 def _failed(fares: Fared) -> list[int]:
