@@ -105,7 +105,8 @@ def signal_told(signal: Mapping[str, Any], *, alpha: float) -> dict[str, Any]:
         }
         for side in ("tested", "beside")
     }
-    return {**sides, "log_evidence": evidence_of(signal), "bound": signal["bound"]}
+    is_cost = tuple(signal["values"]) != YES_OR_NO
+    return {**sides, "log_evidence": evidence_of(signal), "bound": signal["bound"], "is_cost": is_cost}
 
 
 def allowed(name: str, *, error_share: float) -> float:

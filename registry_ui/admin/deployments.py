@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
 from predictions.models import Deployment, Generation
-from registry_ui.admin import comparing, granting
+from registry_ui.admin import comparing, granting, rollouts
 from registry_ui.admin.mirror import mirror_context
 from registry_ui.admin.pages import Action, ConfirmedForm, PageAdmin, ServingForm, given_confirmation, labelled
 from registry_ui.models import ModelVersion, PipelineRun
@@ -86,6 +86,7 @@ class DeploymentAdmin(PageAdmin):
             "end_canary": (EndCanaryForm, _end_canary),
             "retire": (ConfirmedForm, _retire),
             "retrain": (forms.Form, _retrain),
+            **rollouts.ACTIONS,
             **granting.MODEL_ACTIONS,
             "sync": (forms.Form, _sync),
         }
@@ -115,6 +116,7 @@ class DeploymentAdmin(PageAdmin):
             "active": next((run for run in runs if run.is_active), None),  # none is asked for while one is active
             "may_roll_back": actor.may(ROLL_BACK, row.model),
             "may_request_run": actor.may(REQUEST, row.model),
+            **rollouts.context(request, row),
             **(granting.context(row) if actor.may(ADMINISTER, row.model) else {}),
             **mirror_context(request, [row.model], row.model),
         }

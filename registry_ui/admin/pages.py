@@ -20,6 +20,7 @@ from predictions.errors import InputHashDiffers, InputsNotKept, VerifierBusy
 from registry_ui.errors import (
     Frozen,
     IncompatibleInputs,
+    InvalidPlan,
     InvalidShare,
     InvalidToken,
     ReasonRequired,
@@ -45,7 +46,7 @@ _CONFLICTS = (
     VerifierBusy,
     WrongState,
 )
-_INVALID = (InvalidShare, InvalidToken, ReasonRequired)
+_INVALID = (InvalidPlan, InvalidShare, InvalidToken, ReasonRequired)
 
 Action = Callable[[HttpRequest, Any, Mapping[str, Any]], str]
 Column = TypeVar("Column", bound=Callable[..., Any])

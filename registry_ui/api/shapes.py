@@ -120,6 +120,7 @@ class SignalShape(BaseModel):
     tested: SideShape
     beside: SideShape
     log_evidence: float
+    is_cost: bool = Field(description="Shares of the highest cost, in the place of right and wrong.")
     bound: float | None = Field(description="Of a new champion: the mean that it must not exceed.")
     decides_at: float
 
