@@ -56,7 +56,7 @@ def alternate(count: int, least: float, most: float) -> None:
         time.sleep(chance.uniform(least, most))
         now = deployment_get(model=MODEL)
         number = 3 - (now.champion_version or 0)
-        trouble = trouble_of(version=version_get(model=MODEL, number=number))
+        confirmed = _acknowledged(number)
         before = time.time()
         champion_roll_back(
             model=MODEL,
@@ -64,7 +64,7 @@ def alternate(count: int, least: float, most: float) -> None:
             actor=_olga(),
             reason="A drill.",
             expected_generation=now.generation,
-            confirmed=Confirmed(trouble=trouble.pk if trouble else None),
+            confirmed=confirmed,
         )
         _tell(version=number, before=before, committed=time.time())
 
@@ -107,7 +107,14 @@ def _given(number: int) -> dict[str, Any]:
         "actor": _olga(),
         "reason": "A drill.",
         "expected_generation": deployment_get(model=MODEL).generation,
+        "confirmed": _acknowledged(number),
     }
+
+
+def _acknowledged(number: int) -> Confirmed:
+    """A version that was taken out of service before: the drill knows why."""
+    trouble = trouble_of(version=version_get(model=MODEL, number=number))
+    return Confirmed(trouble=trouble.pk if trouble else None)
 
 
 def _olga() -> Actor:
