@@ -86,7 +86,6 @@ def decided_rows(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _row(name: str, told: Mapping[str, Any], decides_at: float) -> dict[str, Any]:
     return {
         "name": "Cost of decisions" if told["is_cost"] else _TITLES[name],
-        "key": name,
         "ours": _side(told["tested"]),
         "theirs": _side(told["beside"]),
         "bound": None if told["bound"] is None else f"{100 * told['bound']:.3g} %",
@@ -104,7 +103,7 @@ def _side(side: Mapping[str, Any]) -> dict[str, Any] | None:
 def _milliseconds(trial: VersionTrial) -> list[list[str]]:
     """Median and 95th percentile of both versions, as bounds of the classes in which serving counts."""
     sides = trial.signals.get(SLOW, {}).get("milliseconds", [])
-    return [["over 5000" if one is None else f"under {one}" for one in side] for side in sides if any(side)]
+    return [["> 5000" if one is None else f"≤ {one}" for one in side] for side in sides if any(side)]
 
 
 def _evidence_chart(one: TrialTold) -> Chart | None:

@@ -175,7 +175,7 @@ def _go_on(trial: VersionTrial, deployment: Deployment, rules: Rollout) -> None:
         trial.says = "Its share stays as it is until a person changes it."
         return
     following = next((step for step in rules.steps if step > share), None)
-    goal = f"then {following:.4g} of the entities" if following else "then it is " + _last(rules)
+    goal = f"then {100 * following:.4g} % of the entities" if following else "then it is " + _last(rules)
     minutes = int((timezone.now() - trial.step_at).total_seconds() // 60)
     calls = trial.calls - trial.step_calls
     waited = f"{minutes} of {rules.step_minutes} minutes and {calls} of {rules.minimum_requests} requests"
@@ -197,12 +197,12 @@ def _step(trial: VersionTrial, deployment: Deployment, rules: Rollout, following
         "figures": trial_figures(trial, rules),
     }
     plan = f"by the plan of {trial.planned_by}"
-    calls = trial.calls - trial.step_calls
+    calls, share = trial.calls - trial.step_calls, deployment.canary_share or 0.0
     if following is not None:
-        reason = f"Raised {plan}: nothing was found in {calls} requests at {deployment.canary_share:.4g}."
+        reason = f"Raised {plan}: nothing was found in {calls} requests at {100 * share:.4g} %."
         if _decided(trial, lambda: version_set_canary(share=following, reason=reason, **given)):
             trial_step(trial, share=following)
-            trial.says = f"Raised to {following:.4g} of the entities."
+            trial.says = f"Raised to {100 * following:.4g} % of the entities."
     elif not rules.promote:
         _hold(
             trial, "passed", f"Every step is passed, {trial.calls} requests in all: a person promotes it, or ends it."

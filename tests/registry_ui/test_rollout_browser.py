@@ -76,7 +76,7 @@ def test_a_canary_by_its_plan_is_set_looked_at_and_paused(admin: Page, live_serv
         "beside version 1",
         "Failed requests",
         "0 % of 840",
-        "of what acts",
+        "of what it takes",
         "Evidence of harm",
     ):
         assert said in told_now

@@ -72,11 +72,11 @@ def test_the_models_page_shows_the_canary_beside_the_champion_and_what_it_waits_
 ) -> None:
     on_trial(approver, clock)
     shown = page(admin)
-    assert "3 of 10 minutes and 150 of 100 requests at this share; then 0.5 of the entities." in shown
+    assert "3 of 10 minutes and 150 of 100 requests at this share; then 50 % of the entities." in shown
     assert "Planned by olga" in shown
     assert "0 % of 150" in shown
     assert "10 % of 30" in shown
-    assert "under 10 ms" in shown
+    assert "≤ 10 ms" in shown
     assert "Evidence of harm" in shown
 
 

@@ -73,7 +73,7 @@ def test_a_canary_that_does_no_harm_goes_from_step_to_step_and_is_promoted_by_it
     version_set_canary(**given(approver, plan=PLAN))
     assert serving() == (1, 2, 0.05)
     minutes(clock, 9, {"calls": 200}, {"calls": 11})
-    assert trial().says == "9 of 10 minutes and 99 of 100 requests at this share; then 0.5 of the entities."
+    assert trial().says == "9 of 10 minutes and 99 of 100 requests at this share; then 50 % of the entities."
     minutes(clock, 1, {"calls": 200}, {"calls": 11})
     assert serving() == (1, 2, 0.5)
     minutes(clock, 10, {"calls": 100}, {"calls": 100})
