@@ -139,11 +139,11 @@ class ServingProcess:
             thread.join(max(0.0, deadline - time.monotonic()))
         if not any(thread.is_alive() for thread in self._threads):
             with suppress(DatabaseError, InterfaceError):
-                self.version_counts.write()
                 while ship_spool(spool=self.spool):
                     pass
-            with suppress(DatabaseError, InterfaceError):
-                self.token_uses.write()
+            for counts in (self.version_counts, self.token_uses):
+                with suppress(DatabaseError, InterfaceError):
+                    counts.write()
         self.throttle.close()
         self.spool.close()
 
@@ -180,15 +180,19 @@ class ServingProcess:
         self._settled.set()
 
     def ship(self) -> None:
-        """Tell what could not be loaded and how versions fare, and ship the spool once. All wait for the database."""
+        """Ship the spool once, and tell what cannot be loaded and how versions fare. Without the database all wait."""
         try:
-            self.version_counts.write()
             if (current := self._current) is not None:
                 self._faults.tell(current.snapshot, self._failures())
             ship_spool(spool=self.spool)
         except (DatabaseError, InterfaceError, OSError) as error:  # the last: no space to set refused lines aside
             connection.close()
             log.warning("prediction_log.waiting", error=str(error).strip())
+        try:
+            self.version_counts.write()
+        except (DatabaseError, InterfaceError) as error:
+            connection.close()
+            log.warning("version_counts.waiting", error=str(error).strip())
 
     def write_token_uses(self) -> None:
         """Write when tokens were last used. While the database is away it waits."""
