@@ -25,7 +25,7 @@ from registry_ui.trial_signals import (
 
 RECORD = timedelta(days=1)  # of the version before, in what callers got
 RECORD_OF_FEEDBACK = timedelta(days=7)  # labels come late, and few
-_FEEDBACK_EVERY = timedelta(seconds=30)  # it is counted anew each time: a label may have been told again
+_FEEDBACK_EVERY = timedelta(seconds=10)  # it is counted anew each time: a label may have been told again
 _POINTS = 240
 _PERCENTILES = (0.5, 0.95)
 _ROUTES: dict[str, tuple[str, ...]] = {VersionTrial.Kind.CANARY: (CANARY,), VersionTrial.Kind.CHAMPION: (CHAMPION,)}
