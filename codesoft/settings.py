@@ -233,9 +233,11 @@ CELERY_BEAT_SCHEDULE = {
         "deliver_notifications": 5.0,
         "replay_to_shadows": 5.0,
         "requeue_expired_leases": min(15.0, max(RUN_LEASE_SECONDS / 2, 1.0)),
+        "look_at_rollouts": 5.0,
         "sync_registry": 300.0,
         "look_for_documents": 300.0,
         "forget_kept_answers": 3600.0,
+        "forget_version_counts": 3600.0,
         "settle_feedback": 60.0,
         "erase_inputs": 86_400.0,
     }.items()

@@ -6,7 +6,7 @@ from typing import Any
 from ml_pipeline.baseline import Champion
 from ml_pipeline.learning.bootstrap import PairedDifference, paired_bootstrap
 from ml_pipeline.scores import HeldOutScores
-from ml_pipeline.spec import Promotion
+from ml_pipeline.spec import Promotion, Rollout
 
 _NAMES = {"f1": "F1", "roc_auc": "ROC AUC", "pr_auc": "PR AUC"}
 
@@ -18,6 +18,7 @@ def recommendation(
     scores: HeldOutScores,
     champion: Champion | None,
     promotion: Promotion,
+    rollout: Rollout,
     draws: int,
 ) -> dict[str, Any]:
     """The recommendation: the same for the same candidate, champion and policy, whenever and wherever it is made.
@@ -42,6 +43,7 @@ def recommendation(
         "comparison": compared,
         "floors": floors,
         "promotion": promotion.model_dump(mode="json"),
+        "rollout": rollout.model_dump(mode="json"),
         "metrics": metrics,
     }
 

@@ -46,6 +46,12 @@ class NotANumber(CodesoftError):
     code = "not_a_number"
 
 
+class ModelFailed(CodesoftError):
+    """The version that should answer broke on this request. It is counted against the version; nothing is logged."""
+
+    code = "model_failed"
+
+
 class InvalidIdempotencyKey(CodesoftError):
     """The header `Idempotency-Key` is empty, too long, or not visible ASCII."""
 

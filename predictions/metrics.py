@@ -16,6 +16,11 @@ PREDICTION_SECONDS = Histogram(
 )
 WHAT_IFS = Counter("codesoft_what_ifs", "Rows tried in a form: not logged, and no predictions.", ["model"])
 PREDICTION_ERRORS = Counter("codesoft_prediction_errors_total", "Prediction requests refused.", ["model", "code"])
+VERSION_FAILURES = Counter(
+    "codesoft_version_failures_total",
+    "Calls of a version that gave no answer: it broke, or gave no probability.",
+    ["model", "version", "route", "code"],
+)
 SNAPSHOT_AGE = Gauge(
     "codesoft_snapshot_age_seconds",
     "Seconds since the serving snapshot was read from the database.",

@@ -208,6 +208,7 @@ class Feedback(models.Model):
         default_permissions = ("view",)
         indexes: ClassVar = [
             models.Index(name="feedback_to_settle", fields=["created_at"], condition=Q(model="")),
+            models.Index(name="feedback_by_model", fields=["model", "created_at"]),
         ]
 
     def __str__(self) -> str:
@@ -228,6 +229,40 @@ class Observation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.subject}"
+
+
+class VersionCount(models.Model):
+    """What one process (`writer`, from its start on) asked one version in one minute, and how that went.
+
+    A call is a request, or what of its rows fell to the version. `failures` has calls without an answer, by code;
+    `times` counts the calls with one row by `ml_pipeline.spec.rollout.LATENCY_BOUNDS`, and last those beyond.
+    """
+
+    writer = models.UUIDField()
+    model = models.CharField(max_length=63)
+    version = models.PositiveIntegerField()
+    bundle = models.CharField(max_length=64)
+    route = models.CharField(max_length=10)
+    minute = models.DateTimeField()
+    calls = models.PositiveIntegerField()
+    failures = models.JSONField(default=dict)
+    times = models.JSONField(default=list)
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="one_count_a_process_and_minute",
+                fields=["writer", "model", "version", "bundle", "route", "minute"],
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="version_count_by_model", fields=["model", "version", "minute"]),
+            models.Index(name="version_count_by_age", fields=["minute"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.version}: {self.calls} calls, {sum(self.failures.values())} failed"
 
 
 class BundleFault(models.Model):

@@ -13,12 +13,13 @@ import uuid_utils
 from ml_pipeline.bundle.explaining import Explanation
 from ml_pipeline.bundle.model_bundle import Answer
 from ml_pipeline.errors import CodesoftError, UnknownModel
-from ml_pipeline.inputs import Row, format_moment, jsonable
+from ml_pipeline.inputs import format_moment, jsonable
 from predictions import metrics
-from predictions.errors import NotANumber, SpoolFull, TooManyRows
+from predictions.errors import SpoolFull, TooManyRows
 from predictions.models import TOKEN_LENGTH
 from predictions.prediction_log.input_hash import input_hash
 from predictions.route_names import CHAMPION, NAMED
+from predictions.scoring import Scored, ask, score
 from predictions.serving import current, serving_process
 from predictions.serving.routing import LiveModel, Routed, champion_of, in_order, routes, validated
 
@@ -60,7 +61,8 @@ def predict(
 
     `rows` are unchecked mappings of input names to values, `entity_ids` (as many as rows) say whom each is about. When
     this returns with ids, every answer is in the log, whatever happens to this process. `version` is the one that the
-    caller chose, in the place of the routing; the door asks whether they may. UnknownVersion, VersionNotServed. Of
+    caller chose, in the place of the routing; the door asks whether they may. UnknownVersion, VersionNotServed.
+    ModelFailed and NotANumber tell of that version or of a champion: where a canary fails, the champion answers. Of
     `token`, a digest, the log keeps the beginning.
     """
     try:
@@ -68,29 +70,29 @@ def predict(
         live = find_model(model=model)
         ids = [str(uuid_utils.uuid7()) for _ in rows]
         entities = entity_ids or [None] * len(rows)
-        parts = routes(live, entities, ids) if version is None else [_named(live, version, len(ids))]
-        checked = validated(parts, rows)
-        scored, explanations = _explained(parts, checked) if explain else (_scored(parts, checked), None)
+        routed = routes(live, entities, ids) if version is None else [_named(live, version, len(ids))]
+        if explain:
+            _require_explainable(routed)
+        scored = score(live, routed, validated(routed, rows), rows, explain=explain)
         latency = time.perf_counter() - started
-        lines = [
-            _lines(_shared_columns(model, part, caller, token, latency), part, ids, entities, own, answers)
-            for part, own, answers in zip(parts, checked, scored, strict=True)
-        ]
+        lines = [_lines(_shared_columns(model, one.part, caller, token, latency), one, ids, entities) for one in scored]
+        parts = [one.part for one in scored]
         logged = _log(parts, b"".join(lines))
     except CodesoftError as refusal:
         count_refusal(model, refusal)
         raise
-    _count(model, parts, scored, time.perf_counter() - started)
-    return Predicted(model, parts, in_order(parts, scored), ids if logged else None, explanations)
+    _count(model, scored, time.perf_counter() - started)
+    answers = in_order(parts, [one.answers for one in scored])
+    return Predicted(model, parts, answers, ids if logged else None, _explanations(scored) if explain else None)
 
 
 def what_if(*, model: str, row: object) -> Predicted:
     """What the champion would answer to one row, explained: tried, not logged, and without an id (docs/adr/0016)."""
     parts = [Routed(CHAMPION, champion_of(find_model(model=model)), range(1))]
-    checked = validated(parts, [row])
-    scored, explanations = _explained(parts, checked)
+    [checked] = validated(parts, [row])
+    tried = ask(parts[0].version, model, checked, explain=True)
     metrics.WHAT_IFS.labels(model).inc()
-    return Predicted(model, parts, scored[0], None, explanations)
+    return Predicted(model, parts, tried.answers, None, tried.explanations)
 
 
 def find_model(*, model: str) -> LiveModel:
@@ -114,29 +116,20 @@ def _named(live: LiveModel, number: int, rows: int) -> Routed:
     return Routed(NAMED, serving_process().version_named(live, number), range(rows))
 
 
-def _scored(parts: Sequence[Routed], checked: Sequence[Sequence[Row]]) -> list[list[Answer]]:
-    return [part.version.bundle.predict(rows) for part, rows in zip(parts, checked, strict=True)]
-
-
-def _explained(
-    parts: Sequence[Routed], checked: Sequence[Sequence[Row]]
-) -> tuple[list[list[Answer]], list[Explanation]]:
-    """Each part's answers, and an explanation of each row in the order of the request.
-
-    TooManyRows where a model has to be asked for too many.
-    """
-    explained = []
-    for part, rows in zip(parts, checked, strict=True):
-        bundle = part.version.bundle
-        if bundle.scorer != "compiled" and len(rows) > EXPLAINED_BY_ASKING:
+def _require_explainable(parts: Sequence[Routed]) -> None:
+    """TooManyRows where a model has to be asked for too many."""
+    for part in parts:
+        if part.version.bundle.scorer != "compiled" and len(part.places) > EXPLAINED_BY_ASKING:
             raise TooManyRows(
-                f"{len(rows)} rows; at most {EXPLAINED_BY_ASKING} of this model can be explained a request.",
+                f"{len(part.places)} rows; at most {EXPLAINED_BY_ASKING} of this model can be explained a request.",
                 advice="Its explanations are sampled by asking it often. Send fewer rows, or do not ask to explain.",
                 details={"limit_rows": EXPLAINED_BY_ASKING},
             )
-        explained.append(bundle.explain(rows))
-    answers = [[answer for answer, _ in own] for own in explained]
-    return answers, [explanation for _, explanation in in_order(parts, explained)]
+
+
+def _explanations(scored: Sequence[Scored]) -> list[Explanation]:
+    """Of each row, in the order of the request."""
+    return in_order([one.part for one in scored], [one.explanations or [] for one in scored])
 
 
 def _shared_columns(model: str, part: Routed, caller: str, token: str, latency: float) -> dict[str, Any]:
@@ -152,24 +145,16 @@ def _shared_columns(model: str, part: Routed, caller: str, token: str, latency: 
     }
 
 
-def _lines(
-    shared: dict[str, Any],
-    part: Routed,
-    ids: Sequence[str],
-    entities: Sequence[str | None],
-    rows: Sequence[Row],
-    answers: Sequence[Answer],
-) -> bytes:
-    """One line a row of one part, whose places tell id and entity. NotANumber refuses the request.
+def _lines(shared: dict[str, Any], scored: Scored, ids: Sequence[str], entities: Sequence[str | None]) -> bytes:
+    """One line a row of one part, whose places tell id and entity.
 
     The lines of all parts are appended in one piece: the request is in the log as a whole or not at all. Of kept inputs
     the hash is taken when they are shipped, aside from the answer.
     """
     lines = []
+    part = scored.part
     keeps_inputs = part.version.bundle.serving.inputs == "keep"
-    for place, row, answer in zip(part.places, rows, answers, strict=True):
-        if not 0.0 <= answer.probability <= 1.0:  # NaN is not, either
-            raise NotANumber(f"Version {shared['version']} of {shared['model']} gave no probability.")
+    for place, row, answer in zip(part.places, scored.rows, scored.answers, strict=True):
         record = {
             **shared,
             "id": ids[place],
@@ -196,8 +181,8 @@ def _log(parts: Sequence[Routed], lines: bytes) -> bool:
     return True
 
 
-def _count(model: str, parts: Sequence[Routed], scored: Sequence[Sequence[Answer]], seconds: float) -> None:
-    for part, answers in zip(parts, scored, strict=True):
-        for label, times in Counter([answer.label for answer in answers]).items():
-            metrics.predictions(model, part.version.version, label, part.route).inc(times)
+def _count(model: str, scored: Sequence[Scored], seconds: float) -> None:
+    for one in scored:
+        for label, times in Counter([answer.label for answer in one.answers]).items():
+            metrics.predictions(model, one.part.version.version, label, one.part.route).inc(times)
     metrics.prediction_seconds(model).observe(seconds)

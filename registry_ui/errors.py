@@ -33,6 +33,12 @@ class InvalidSchedule(CodesoftError):
     code = "invalid_schedule"
 
 
+class InvalidPlan(CodesoftError):
+    """A canary's plan that cannot be followed. `details["field"]` names what is wrong."""
+
+    code = "invalid_plan"
+
+
 class UnknownRun(CodesoftError):
     """The model has no pipeline run of that id."""
 

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from registry_ui.selectors import notifications_given_up, outbox_pending, run_counts
+from registry_ui.selectors import models_held, notifications_given_up, outbox_pending, run_counts
 
 _PATIENCE = 5.0  # seconds; Prometheus gives a scrape ten
 _log = structlog.get_logger(__name__)
@@ -28,7 +28,14 @@ def registry_metrics() -> list[GaugeMetricFamily]:
     )
     for channel, count in notifications_given_up().items():
         given_up.add_metric([channel], count)
-    return [runs, pending, given_up]
+    held = GaugeMetricFamily(
+        "codesoft_rolled_back",
+        "1 for a model that was rolled back automatically, until a person decides about it.",
+        labels=["model"],
+    )
+    for decision in models_held():
+        held.add_metric([decision.model], 1)
+    return [runs, pending, given_up, held]
 
 
 class RegistryCollector(Collector):

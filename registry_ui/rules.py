@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from ml_pipeline.compatibility import Incompatibility, declared_inputs, incompatibilities
 from ml_pipeline.spec.policies import Freeze, Promotion
+from ml_pipeline.spec.rollout import Rollout
 from registry_ui.models import ApprovalRequest, ModelVersion
 
 
@@ -28,6 +29,11 @@ class FreezeInForce:
 def promotion_of(version: ModelVersion) -> Promotion:
     """The promotion policy that the version came with."""
     return Promotion.model_validate(version.recommendation.get("promotion", {}))
+
+
+def rollout_of(version: ModelVersion) -> Rollout:
+    """How the version takes over, as it came with: who approves it approves this. Older ones have the defaults."""
+    return Rollout.model_validate(version.recommendation.get("rollout", {}))
 
 
 def freeze_in_force(*, version: ModelVersion, holder: ModelVersion | None) -> FreezeInForce | None:

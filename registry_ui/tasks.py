@@ -7,6 +7,7 @@ from celery import shared_task
 
 from ml_pipeline.errors import TrackingUnavailable
 from predictions.idempotency.answers import forget_old_answers
+from predictions.version_counts import counts_forget
 from registry_ui.services import (
     background,
     delivery,
@@ -15,6 +16,7 @@ from registry_ui.services import (
     mirroring,
     retention,
     retraining,
+    rollouts,
     runs,
     shadowing,
     syncing,
@@ -81,6 +83,16 @@ def sync_registry() -> None:
     """Versions trained elsewhere come in; what was moved by hand on the tracking server is found."""
     with suppress(TrackingUnavailable):  # noted with each model
         syncing.registry_sync()
+
+
+@shared_task(soft_time_limit=60)
+def look_at_rollouts() -> None:
+    rollouts.rollouts_look()
+
+
+@shared_task
+def forget_version_counts() -> None:
+    counts_forget()
 
 
 @shared_task(soft_time_limit=60)

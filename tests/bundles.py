@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -16,6 +17,7 @@ from ml_pipeline.params import load_spec
 from ml_pipeline.spec import ModelSpec
 
 BundleFiles = tuple[bytes, bytes]
+Spoil = Callable[[Encoder, Any], None]
 
 
 @cache
@@ -50,6 +52,14 @@ def _simple_features(spec: ModelSpec) -> list[dict[str, Any]]:
     return blocks
 
 
+def build_spoilt_bundle(model: str, *, estimator: dict[str, Any], spoil: Spoil, rows: int = 300) -> BundleFiles:
+    """A declared model with simple features and `estimator`, changed by `spoil` after its fit."""
+    declared = load_spec(model, PROJECT_ROOT / "params.yaml")
+    simple = {"features": {"blocks": _simple_features(declared)}, "estimator": estimator}
+    spec = ModelSpec.parse(model, {**_block(declared), **simple})
+    return _fitted(model, spec, _documents(spec, rows), spoil=spoil)
+
+
 @cache
 def build_wine_bundle() -> BundleFiles:
     """A multi-class model that no code knows: three cultivars of wine by four measurements."""
@@ -63,7 +73,8 @@ def build_wine_bundle() -> BundleFiles:
     return _fitted("wine", ModelSpec.parse("wine", _WINE), documents)
 
 
-def _fitted(model: str, spec: ModelSpec, documents: list[dict[str, Any]]) -> BundleFiles:
+def _fitted(model: str, spec: ModelSpec, documents: list[dict[str, Any]], *, spoil: Spoil | None = None) -> BundleFiles:
+    """`spoil` may change the fitted encoder and estimator before they are written."""
     labels = [spec.target.label_of(document[spec.target.field]) for document in documents]
     rows = validate_rows(spec.inputs, [{name: document.get(name) for name in spec.inputs} for document in documents])
     encoder = Encoder(spec.features.blocks, spec.cleaning)
@@ -71,6 +82,8 @@ def _fitted(model: str, spec: ModelSpec, documents: list[dict[str, Any]]) -> Bun
     estimator = build_estimator(spec.estimator)
     targets = [spec.target.classes.index(label) for label in labels if label is not None]
     estimator.fit(encoder.fit(cleaned).transform(cleaned), targets)
+    if spoil is not None:
+        spoil(encoder, estimator)
     return assemble_bundle(
         model=model,
         spec=spec,
@@ -128,5 +141,6 @@ _WINE: dict[str, Any] = {
     "evaluation": {},
     "promotion": {},
     "retraining": {},
+    "rollout": {},
     "serving": {},
 }

@@ -69,6 +69,7 @@ def wine_block() -> str:
     evaluation: {{}}
     promotion: {{mode: manual, metric: accuracy, floors: {{accuracy: 0.8}}}}
     retraining: {{}}
+    rollout: {{}}
     serving: {{}}
 """
 

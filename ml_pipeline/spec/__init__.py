@@ -9,8 +9,9 @@ from ml_pipeline.spec.inputs import (
     NumberInput,
     TextInput,
 )
-from ml_pipeline.spec.model import ModelSpec, SpecSection
+from ml_pipeline.spec.model import POLICIES, ModelSpec, SpecSection
 from ml_pipeline.spec.policies import CoolDown, Freeze, Promotion, Retraining, Serving
+from ml_pipeline.spec.rollout import Rollout
 from ml_pipeline.spec.sections import (
     Backtest,
     Contract,
@@ -25,6 +26,7 @@ from ml_pipeline.spec.sections import (
 )
 
 __all__ = [
+    "POLICIES",
     "Backtest",
     "BooleanInput",
     "CategoryInput",
@@ -43,6 +45,7 @@ __all__ = [
     "NumberInput",
     "Promotion",
     "Retraining",
+    "Rollout",
     "Serving",
     "Source",
     "SpecSection",

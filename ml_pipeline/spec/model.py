@@ -9,6 +9,7 @@ from ml_pipeline.learning.cleaning import CLEANERS
 from ml_pipeline.spec.base import Declared
 from ml_pipeline.spec.inputs import INPUT_TYPES, InputField
 from ml_pipeline.spec.policies import Promotion, Retraining, Serving
+from ml_pipeline.spec.rollout import Rollout
 from ml_pipeline.spec.sections import (
     Contract,
     Decision,
@@ -36,8 +37,12 @@ SpecSection = Literal[
     "evaluation",
     "promotion",
     "retraining",
+    "rollout",
     "serving",
 ]
+
+# What is decided around a version, not by it: it may change without a new version, and travels beside the bundle.
+POLICIES = ("promotion", "retraining", "rollout")
 
 _KEY_MARK = "[key]"  # pydantic's last part of a place where a mapping's key is wrong
 _TAKEN_COLUMNS = {"_id", "label", "later"}
@@ -82,6 +87,7 @@ class ModelSpec(Declared):
     evaluation: Evaluation
     promotion: Promotion
     retraining: Retraining
+    rollout: Rollout
     serving: Serving
 
     @classmethod
@@ -143,7 +149,7 @@ class ModelSpec(Declared):
 
     def public(self) -> dict[str, Any]:
         """What travels inside the bundle: everything but the policies, which may change without a new version."""
-        return self.model_dump(mode="json", by_alias=True, exclude={"promotion", "retraining", "source", "contract"})
+        return self.model_dump(mode="json", by_alias=True, exclude={*POLICIES, "source", "contract"})
 
     def _check_features(self) -> None:
         for block in self.features.blocks:

@@ -32,6 +32,7 @@ def recommend(artifacts: Artifacts, spec: ModelSpec) -> dict[str, Any]:
         scores=read_scores(artifacts.scores),
         champion=read_baseline(artifacts.baseline),
         promotion=spec.promotion,
+        rollout=spec.rollout,
         draws=spec.evaluation.bootstrap,
     )
     return {**recommended, "retraining": spec.retraining.model_dump(mode="json")}

@@ -26,7 +26,7 @@ from predictions.api.schema_errors import (
 )
 from predictions.api.schema_inputs import row_schema
 from predictions.api.versions import PARAMETER
-from predictions.route_names import CANARY, CHAMPION, NAMED
+from predictions.route_names import CANARY, CHAMPION, FALLBACK, NAMED
 from predictions.services import EXPLAINED_BY_ASKING, Predicted
 from predictions.serving import current
 from predictions.serving.routing import LiveModel, LiveVersion, Routed
@@ -39,6 +39,7 @@ _PREDICTION_ERRORS = (
     "too_many_rows",
     "no_live_version",
     "spool_full",
+    "model_failed",
     "not_a_number",
     "rate_limited",
     "unknown_version",
@@ -233,8 +234,11 @@ def _response_schema(model: str, version: LiveVersion) -> Schema:
         "version": {"type": "integer", "description": "The version that answered this row."},
         "route": {
             "type": "string",
-            "enum": [CHAMPION, CANARY, NAMED],
-            "description": "Why that version: it is the champion, the canary for this entity, or the one you named.",
+            "enum": [CHAMPION, CANARY, FALLBACK, NAMED],
+            "description": (
+                "Why that version: it is the champion, the canary for this entity, the champion in the place of a "
+                "canary that failed, or the one you named."
+            ),
         },
         "warnings": {"type": "array", "items": {"type": "string"}},
         "explanation": {"$ref": "#/components/schemas/Explanation"},

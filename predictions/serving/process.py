@@ -33,6 +33,7 @@ from predictions.statements import bound_statements
 from predictions.throttling.boards import Board, FolderBoard, RedisBoard
 from predictions.throttling.throttle import Throttle
 from predictions.token_uses import TokenUses
+from predictions.version_counts import VersionCounts
 
 WATCH_SECONDS = 0.75  # a revocation is effective within 1 s: period and read together
 LOAD_SECONDS = 0.5
@@ -64,6 +65,7 @@ class ServingProcess:
     def __init__(self, folder: Path, spool: Spool) -> None:
         self.spool = spool
         self.token_uses = TokenUses()
+        self.version_counts = VersionCounts()
         self.throttle = Throttle(_board(folder), processes=settings.WEB_PROCESSES)
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self._folder = folder
@@ -139,8 +141,9 @@ class ServingProcess:
             with suppress(DatabaseError, InterfaceError):
                 while ship_spool(spool=self.spool):
                     pass
-            with suppress(DatabaseError, InterfaceError):
-                self.token_uses.write()
+            for counts in (self.version_counts, self.token_uses):
+                with suppress(DatabaseError, InterfaceError):
+                    counts.write()
         self.throttle.close()
         self.spool.close()
 
@@ -177,7 +180,7 @@ class ServingProcess:
         self._settled.set()
 
     def ship(self) -> None:
-        """Ship the spool once and report what could not be loaded. While the database is away both wait."""
+        """Ship the spool once, and tell what cannot be loaded and how versions fare. Without the database all wait."""
         try:
             if (current := self._current) is not None:
                 self._faults.tell(current.snapshot, self._failures())
@@ -185,6 +188,11 @@ class ServingProcess:
         except (DatabaseError, InterfaceError, OSError) as error:  # the last: no space to set refused lines aside
             connection.close()
             log.warning("prediction_log.waiting", error=str(error).strip())
+        try:
+            self.version_counts.write()
+        except (DatabaseError, InterfaceError) as error:
+            connection.close()
+            log.warning("version_counts.waiting", error=str(error).strip())
 
     def write_token_uses(self) -> None:
         """Write when tokens were last used. While the database is away it waits."""

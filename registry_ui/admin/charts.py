@@ -64,19 +64,20 @@ def chart(
     axes: tuple[str, str],
     series: Sequence[Series],
     top: float = 1.0,
+    right: float = 1.0,
     marker: float | None = None,
 ) -> Chart:
-    """A chart over the unit interval, its vertical axis from 0 to `top`; `marker` is a vertical line at that x."""
+    """A chart whose axes go from 0 to `right` and from 0 to `top`; `marker` is a vertical line at that x."""
     return Chart(
         name=name,
         title=title,
         description=description,
         x_label=axes[0],
         y_label=axes[1],
-        lines=[_line(one, top) for one in series if one.points],
-        x_ticks=[Tick(_x(step / _TICKS), f"{step / _TICKS:g}") for step in range(_TICKS + 1)],
+        lines=[_line(one, top, right) for one in series if one.points],
+        x_ticks=[Tick(_x(step / _TICKS), f"{right * step / _TICKS:.3g}") for step in range(_TICKS + 1)],
         y_ticks=[Tick(_y(top * step / _TICKS, top), f"{top * step / _TICKS:.2g}") for step in range(_TICKS + 1)],
-        marker=None if marker is None else _x(marker),
+        marker=None if marker is None else _x(marker / right),
     )
 
 
@@ -84,8 +85,8 @@ def points(records: Sequence[dict[str, Any]], x: str, y: str) -> list[Point]:
     return [(record[x], record[y]) for record in records]
 
 
-def _line(series: Series, top: float) -> Line:
-    placed = [(_x(x), _y(y, top)) for x, y in series.points]
+def _line(series: Series, top: float, right: float) -> Line:
+    placed = [(_x(x / right), _y(y, top)) for x, y in series.points]
     path = "M" + "L".join(f"{x:g},{y:g}" for x, y in placed)
     return Line(series.name, series.kind, path, placed if series.dots else [])
 

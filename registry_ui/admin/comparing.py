@@ -59,5 +59,6 @@ def _facts(version: ModelVersion) -> dict[str, Any]:
 
 
 def _declared(version: ModelVersion) -> dict[str, Any]:
-    """The declaration with the policy, which the bundle leaves out."""
-    return {**version.spec, "promotion": version.recommendation.get("promotion", {})}
+    """The declaration with the policies, which the bundle leaves out."""
+    policies = {name: version.recommendation.get(name, {}) for name in ("promotion", "rollout")}
+    return {**version.spec, **policies}

@@ -10,7 +10,7 @@ from django.urls import reverse
 from predictions.models import Deployment
 from registry_ui.admin.pages import Action, ConfirmedForm, DecisionForm, ServingForm, given_confirmation
 from registry_ui.models import Decision, ModelVersion
-from registry_ui.rules import four_eyes_in_force, freeze_in_force, incompatible_inputs
+from registry_ui.rules import four_eyes_in_force, freeze_in_force, incompatible_inputs, rollout_of
 from registry_ui.selectors import (
     current_approval,
     deciders_of,
@@ -29,6 +29,7 @@ from registry_ui.services.decisions import (
     version_request_changes,
 )
 from registry_ui.services.shadows import shadow_end, version_set_shadow
+from registry_ui.services.trials import CanaryPlan
 
 _Status = ModelVersion.Status
 _COMPARISONS = 3
@@ -36,6 +37,7 @@ _COMPARISONS = 3
 
 class CanaryForm(ServingForm):
     percent = forms.FloatField(min_value=0.01, max_value=99.99)
+    by_plan = forms.BooleanField(required=False)
 
 
 def context(
@@ -86,6 +88,8 @@ def _to_decide(
         "deciders": [name for name in deciders if name not in bound],
         "freeze": freeze_in_force(version=version, holder=live or policy_holder(model=version.model)),
         "incompatible": incompatible_inputs(version=version, champion=live),
+        "rollout": rollout_of(version),
+        "steps": ", ".join(f"{100 * step:.4g} %" for step in rollout_of(version).steps),
     }
 
 
@@ -122,7 +126,8 @@ def _confirmed(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _share(given: Mapping[str, Any]) -> dict[str, Any]:
-    return {"share": given["percent"] / 100}
+    """Of a canary; with the plan that the version declares, where that was wanted."""
+    return {"share": given["percent"] / 100, "plan": CanaryPlan() if given["by_plan"] else None}
 
 
 VERSION_ACTIONS: dict[str, tuple[type[forms.Form], Action]] = {

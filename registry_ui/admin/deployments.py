@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
 from predictions.models import Deployment, Generation
-from registry_ui.admin import comparing, granting, retraining
+from registry_ui.admin import comparing, granting, retraining, rollouts
 from registry_ui.admin.mirror import mirror_context
 from registry_ui.admin.pages import Action, ConfirmedForm, PageAdmin, ServingForm, given_confirmation, labelled
 from registry_ui.models import ModelVersion, PipelineRun
@@ -85,6 +85,7 @@ class DeploymentAdmin(PageAdmin):
             "end_canary": (EndCanaryForm, _end_canary),
             "retire": (ConfirmedForm, _retire),
             **retraining.MODEL_ACTIONS,
+            **rollouts.ACTIONS,
             **granting.MODEL_ACTIONS,
             "sync": (forms.Form, _sync),
         }
@@ -116,6 +117,7 @@ class DeploymentAdmin(PageAdmin):
             **retraining.context(row, is_active=active is not None),
             "may_roll_back": actor.may(ROLL_BACK, row.model),
             "may_request_run": actor.may(REQUEST, row.model),
+            **rollouts.context(request, row),
             **(granting.context(row) if actor.may(ADMINISTER, row.model) else {}),
             **mirror_context(request, [row.model], row.model),
         }

@@ -20,6 +20,7 @@ from predictions.errors import InputHashDiffers, InputsNotKept, VerifierBusy
 from registry_ui.errors import (
     Frozen,
     IncompatibleInputs,
+    InvalidPlan,
     InvalidSchedule,
     InvalidShare,
     InvalidToken,
@@ -46,7 +47,7 @@ _CONFLICTS = (
     VerifierBusy,
     WrongState,
 )
-_INVALID = (InvalidSchedule, InvalidShare, InvalidToken, ReasonRequired)
+_INVALID = (InvalidPlan, InvalidSchedule, InvalidShare, InvalidToken, ReasonRequired)
 
 Action = Callable[[HttpRequest, Any, Mapping[str, Any]], str]
 Column = TypeVar("Column", bound=Callable[..., Any])

@@ -11,6 +11,7 @@ from django.template.response import TemplateResponse
 
 from registry_ui.admin.pages import Action
 from registry_ui.admin.review import panels
+from registry_ui.admin.rollouts import decided_rows
 from registry_ui.errors import EvidenceBroken
 from registry_ui.models import Decision, ModelVersion
 from registry_ui.selectors import may_see_predictions
@@ -46,6 +47,8 @@ def evidence_page(request: HttpRequest, version: ModelVersion, decision: int) ->
         "decision": taken,
         "digest": digest,
         "file": evidence_path(digest, FROZEN),
+        "guard": taken.evidence.get("trial"),
+        "guard_rows": decided_rows(taken.evidence["trial"]) if "trial" in taken.evidence else [],
         "may_see_inputs": may_see_predictions(request.user, version.model),
     }
     try:

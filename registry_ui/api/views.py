@@ -17,6 +17,8 @@ from registry_ui.api.shapes import (
     DecisionRequest,
     DecisionShape,
     DecisionsShape,
+    RolloutRequest,
+    RolloutShape,
     RunDetailShape,
     RunShape,
     RunsShape,
@@ -24,9 +26,17 @@ from registry_ui.api.shapes import (
     VersionShape,
     VersionsShape,
 )
-from registry_ui.models import Decision, Trigger
+from registry_ui.models import Decision, Trigger, VersionTrial
 from registry_ui.moments import past_moment_parse
-from registry_ui.selectors import deployment_get, run_get, runs_newest, served_at, version_get, versions_of
+from registry_ui.selectors import (
+    deployment_get,
+    rollout_overview,
+    run_get,
+    runs_newest,
+    served_at,
+    version_get,
+    versions_of,
+)
 from registry_ui.services.access import VIEW, Actor
 from registry_ui.services.canaries import canary_end, canary_promote, version_set_canary
 from registry_ui.services.decisions import (
@@ -40,6 +50,7 @@ from registry_ui.services.decisions import (
 from registry_ui.services.preconditions import Confirmed
 from registry_ui.services.runs import run_cancel, run_request
 from registry_ui.services.shadows import shadow_end, version_set_shadow
+from registry_ui.services.trials import canary_pause, canary_plan_set, canary_resume
 
 _NEWEST = 100
 _KEY = OpenApiParameter(
@@ -50,8 +61,8 @@ _KEY = OpenApiParameter(
     description="The same request under the same key gets the same answer for 24 hours.",
 )
 _DECISION_ERRORS = (
-    "four_eyes", "reason_required", "invalid_share", "wrong_state", "stale_generation", "frozen", "incompatible_inputs",
-    "rolled_back_before", "stale_recommendation",
+    "four_eyes", "reason_required", "invalid_share", "invalid_plan", "wrong_state", "stale_generation", "frozen",
+    "incompatible_inputs", "rolled_back_before", "stale_recommendation",
 )  # fmt: skip
 _DECIDE: dict[str, Callable[..., Decision]] = {
     "approve": version_approve,
@@ -65,6 +76,11 @@ _DECIDE: dict[str, Callable[..., Decision]] = {
     "end_shadow": shadow_end,
     "roll_back": champion_roll_back,
     "retire": champion_retire,
+}
+_CHANGE: dict[str, Callable[..., VersionTrial]] = {
+    "plan": canary_plan_set,
+    "pause": canary_pause,
+    "resume": canary_resume,
 }
 _MAKES_SERVE = {"approve", "set_canary", "promote_canary", "roll_back"}
 
@@ -136,6 +152,42 @@ class DecisionsView(ApiView):
             **_particulars(asked),
         )
         return _json(DecisionShape.of(decision), status=201)
+
+
+class RolloutView(ApiView):
+    """`GET` and `POST /api/v1/models/<model>/rollout`"""
+
+    @extend_schema(operation_id="get_rollout", tags=["registry"], responses={200: RolloutShape}, extensions=_fails())
+    def get(self, request: Request, model: str) -> Response:
+        """How the canary and the new champion fare, what the test says of them, and what they wait for."""
+        deployment = deployment_get(model=model)
+        Actor.person(request.user).require(VIEW, model)
+        return _json(RolloutShape.of(rollout_overview(deployment=deployment)))
+
+    @extend_schema(
+        operation_id="change_rollout",
+        tags=["registry"],
+        request=RolloutRequest,
+        parameters=[_KEY],
+        responses={200: RolloutShape},
+        extensions=_fails(
+            "unknown_version", "four_eyes", "reason_required", "invalid_plan", "wrong_state", "stale_generation",
+            *WITH_A_BODY, *WITH_A_KEY,
+        ),
+    )  # fmt: skip
+    @idempotent
+    def post(self, request: Request, model: str) -> Response:
+        """Let the canary go on by a plan, pause it, or go on. It needs the permission to approve."""
+        asked = RolloutRequest.parse(request.data)
+        _CHANGE[asked.action](
+            model=model,
+            number=asked.version,
+            actor=Actor.person(request.user),
+            reason=asked.reason,
+            expected_generation=asked.expected_generation,
+            **({"plan": asked.plan.plan} if asked.plan else {}),
+        )
+        return _json(RolloutShape.of(rollout_overview(deployment=deployment_get(model=model))))
 
 
 class ServedView(ApiView):
@@ -217,6 +269,8 @@ def _particulars(asked: DecisionRequest) -> dict[str, Any]:
         particulars["confirmed"] = Confirmed(asked.confirm_incompatible, asked.confirm_rolled_back)
     if asked.share is not None:
         particulars["share"] = asked.share
+    if asked.plan is not None:
+        particulars["plan"] = asked.plan.plan
     return particulars
 
 

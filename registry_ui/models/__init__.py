@@ -5,6 +5,7 @@ from registry_ui.models.decisions import ApprovalRequest, Decision, ModelPolicy
 from registry_ui.models.mirror import ForeignChange, MirrorState, OutboxEntry
 from registry_ui.models.notifications import Notification
 from registry_ui.models.shadows import ShadowComparison
+from registry_ui.models.trials import VersionTrial
 from registry_ui.models.versions import ModelVersion
 from registry_ui.models.work import BackgroundTask, BrokerContact, PipelineRun, Trigger
 
@@ -24,4 +25,5 @@ __all__ = [
     "PipelineRun",
     "ShadowComparison",
     "Trigger",
+    "VersionTrial",
 ]

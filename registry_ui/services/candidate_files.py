@@ -11,6 +11,7 @@ from ml_pipeline.bundle.files import MANIFEST_FILE, MODEL_FILE
 from ml_pipeline.errors import InvalidBundle
 from ml_pipeline.paths import Artifacts
 from ml_pipeline.spec.policies import Promotion, Retraining
+from ml_pipeline.spec.rollout import Rollout
 
 if TYPE_CHECKING:
     from ml_pipeline.bundle.model_bundle import ModelBundle
@@ -36,6 +37,7 @@ class Recommendation(BaseModel):
     champion: Compared | None
     promotion: Promotion
     retraining: Retraining = Retraining()
+    rollout: Rollout = Rollout()  # a candidate from before there was one
     metrics: dict[str, float | None]
 
 

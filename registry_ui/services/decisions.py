@@ -101,15 +101,16 @@ def champion_roll_back(
     expected_generation: int,
     number: int | None = None,
     confirmed: Confirmed = NOTHING,
+    figures: Mapping[str, Any] | None = None,
 ) -> Decision:
-    """Let the previous champion serve again, or the former champion `number`.
+    """Let the previous champion serve again, or the former champion `number`; `figures` say what the present one did.
 
     It needs the permission alone: neither four eyes nor a freeze stand in the way back.
     """
     with deciding(ROLL_BACK, model, actor, reason, expected_generation) as ground:
         target = _roll_back_target(model, number)
         require_bundle(target)
-        evidence = require_acknowledged(target, confirmed)
+        evidence = require_acknowledged(target, confirmed) | ({} if figures is None else {"trial": dict(figures)})
         return ground.take(
             target,
             _Action.ROLL_BACK,

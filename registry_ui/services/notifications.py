@@ -9,7 +9,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from registry_ui.errors import WrongState
-from registry_ui.models import Decision, ModelVersion, Notification
+from registry_ui.models import Decision, ModelVersion, Notification, VersionTrial
+from registry_ui.selectors import version_get
 from registry_ui.services.access import TEST_NOTIFICATION, Actor
 from registry_ui.services.audit import Event, audit_append
 
@@ -55,6 +56,18 @@ def decision_notify(*, decision: Decision) -> None:
             "reason": decision.reason,
             "generation": decision.generation_after,
         },
+    )
+
+
+def held_notify(*, trial: VersionTrial, why: str) -> None:
+    """Tell, once a trial and reason, that it waits for a person."""
+    version = version_get(model=trial.model, number=trial.version)
+    _write(
+        event=_Event.TRIAL_HELD,
+        key=f"{trial.pk}:{why}",
+        text=f"{trial} waits for a person. {trial.says}",
+        version=version,
+        fields={"trial": trial.pk, "why": why},
     )
 
 

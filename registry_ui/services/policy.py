@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from predictions.models import Deployment
 from registry_ui.models import Decision, ModelVersion
-from registry_ui.rules import freeze_in_force, incompatible_inputs
-from registry_ui.selectors import champion_get, policy_holder, trouble_of
+from registry_ui.rules import freeze_in_force, incompatible_inputs, rollout_of
+from registry_ui.selectors import automatic_hold, champion_get, policy_holder, trouble_of
 from registry_ui.services.candidate_files import Recommendation
 
 _Status = ModelVersion.Status
@@ -83,6 +83,9 @@ def _obstacle(version: ModelVersion, elsewhere: bool) -> Refusal | None:
         return Refusal("elsewhere", "It was trained elsewhere: no policy believes its claims.")
     if (held := freeze_in_force(version=version, holder=policy_holder(model=version.model))) is not None:
         return Refusal("freeze", f"{held}.")
+    hours = rollout_of(version).cool_down_hours
+    if (rolled_back := automatic_hold(model=version.model, cool_down_hours=hours)) is not None:
+        return Refusal("cool_down", f"{rolled_back}.")
     if (trouble := trouble_of(version=version)) is not None:
         return Refusal("rolled_back", f"{trouble.actor} ended its service: “{trouble.reason}”.")
     if fields := incompatible_inputs(version=version, champion=champion_get(model=version.model)):

@@ -15,6 +15,7 @@ from ml_pipeline.paths import Artifacts
 from predictions.bundle_store import read_bundle
 from registry_ui.errors import InvalidThreshold, WrongState
 from registry_ui.models import BackgroundTask, ModelVersion
+from registry_ui.rules import promotion_of, rollout_of
 from registry_ui.selectors import champion_get, version_get
 from registry_ui.services.access import REQUEST, Actor
 from registry_ui.services.audit import Event, audit_append
@@ -147,14 +148,14 @@ def _recommendation(
 ) -> dict[str, Any]:
     from ml_pipeline.judgement import Yardstick  # noqa: PLC0415
     from ml_pipeline.recommendation import recommendation  # noqa: PLC0415
-    from ml_pipeline.spec.policies import Promotion  # noqa: PLC0415
 
     return recommendation(
         report=report,
         metrics=judged.values,
         scores=judged.scores,
         champion=Champion(live.number, live.bundle_hash, Path()) if live else None,
-        promotion=Promotion.model_validate(version.recommendation["promotion"]),
+        promotion=promotion_of(version),
+        rollout=rollout_of(version),
         draws=Yardstick.of_public(version.spec).draws,
     )
 

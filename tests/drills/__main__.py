@@ -17,6 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests.drills.bad_versions import CANARY, CHAMPION, KINDS, Traffic, undo_bad_versions
 from tests.drills.full_disk import fill_disk, small_disk
 from tests.drills.kills import kill_workers
 from tests.drills.outages import Outage, live_through, start_worker_while_away
@@ -32,6 +33,7 @@ _WORKERS, _RATE, _CLIENTS = 4, 100.0, 16
 _PROMOTIONS, _KILLS, _OUTAGE_SECONDS, _FULL_SECONDS = 100, 50, 15.0, 10.0
 _TRAINING, _TRAINING_RUNS = "training", int(os.environ.get("TRAINING_RUNS", "200"))
 _PAGES_P99_MILLISECONDS = 200.0
+_RECORD_SECONDS, _LOOK_SECONDS = 30.0, 5.0  # the guard looks as often as beat lets it
 _LIBRARIES = ("Django", "djangorestframework", "gunicorn", "psycopg", "mlflow", "scikit-learn")
 
 
@@ -115,11 +117,18 @@ def training(_stand: Stand, servers: Servers) -> list[Report]:
             stand.stop_all()
 
 
+def bad_versions(stand: Stand, _servers: Servers) -> list[Report]:
+    cases = [(kind, place) for place in (CANARY, CHAMPION) for kind in KINDS]
+    traffic = Traffic(_RATE, _CLIENTS, _RECORD_SECONDS)
+    return [undo_bad_versions(stand, cases, traffic=traffic, look_seconds=_LOOK_SECONDS)]
+
+
 DRILLS: dict[str, Callable[[Stand, Servers], list[Report]]] = {
     "promotions": promotions,
     "kills": kills,
     "outages": outages,
     "waiting_pages": waiting_pages,
+    "bad_versions": bad_versions,
     "full_disk": full_disk,
     "training": training,
 }

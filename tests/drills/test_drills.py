@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.bad_bundles import NAN, RAISES
+from tests.drills.bad_versions import CANARY, CHAMPION, Traffic, undo_bad_versions
 from tests.drills.full_disk import fill_disk, small_disk
 from tests.drills.kills import kill_workers
 from tests.drills.outages import Outage, live_through, start_worker_while_away
@@ -69,6 +71,13 @@ def test_predictions_go_on_while_whoever_needs_the_database_waits_for_it(stand: 
 
 def test_a_worker_that_starts_without_the_database_serves_the_last_snapshot(stand: Stand) -> None:
     report = start_worker_while_away(stand, Outage(stand.postgresql, "stopped"), rate=_RATE, clients=_CLIENTS)
+    assert not report.violations, report.markdown()
+
+
+def test_versions_that_do_harm_are_undone_by_themselves(stand: Stand) -> None:
+    cases = [(RAISES, CANARY), (NAN, CHAMPION)]
+    traffic = Traffic(_RATE, _CLIENTS, record_seconds=2)
+    report = undo_bad_versions(stand, cases, traffic=traffic, look_seconds=0.5)
     assert not report.violations, report.markdown()
 
 

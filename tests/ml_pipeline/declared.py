@@ -38,6 +38,7 @@ def block(**changes: Any) -> dict[str, Any]:
         "evaluation": {},
         "promotion": {},
         "retraining": {},
+        "rollout": {},
         "serving": {},
     } | changes
 

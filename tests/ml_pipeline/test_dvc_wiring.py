@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 from ml_pipeline.environment import PROJECT_ROOT
 from ml_pipeline.paths import Artifacts
-from ml_pipeline.spec import ModelSpec, SpecSection
+from ml_pipeline.spec import POLICIES, ModelSpec, SpecSection
 
 STAGES = ("ingestion", "preprocessing", "feature_engineering", "model_building", "evaluation", "registration")
 KEY = "${key}"
@@ -82,7 +82,7 @@ def test_a_stage_declares_exactly_the_spec_sections_that_it_reads(name: str) -> 
     listed = {param.removeprefix(prefix) for param in stage(name)["params"]}
     read = sections_read(name)
     if name in READS_THE_PUBLIC_SPEC:
-        read |= set(get_args(SpecSection)) - {"promotion", "retraining", "source", "contract"}
+        read |= set(get_args(SpecSection)) - {*POLICIES, "source", "contract"}
     assert listed == read
 
 
@@ -114,8 +114,8 @@ def source(file: str) -> str:
 
 
 def test_the_public_spec_is_what_evaluation_declares() -> None:
-    public = set(ModelSpec.model_fields) - {"promotion", "retraining", "source", "contract"}
-    assert public == set(get_args(SpecSection)) - {"promotion", "retraining", "source", "contract"}
+    public = set(ModelSpec.model_fields) - {*POLICIES, "source", "contract"}
+    assert public == set(get_args(SpecSection)) - {*POLICIES, "source", "contract"}
 
 
 @pytest.mark.parametrize("name", STAGES)

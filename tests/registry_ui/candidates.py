@@ -36,6 +36,7 @@ BLOCK: dict[str, Any] = {
     "evaluation": {"slices": ["colour"], "bootstrap": 200},
     "promotion": {"metric": "accuracy", "floors": {"accuracy": 0.75}},
     "retraining": {},
+    "rollout": {},
     "serving": {},
 }
 
@@ -78,6 +79,7 @@ def write_candidate(
     floor: float = 0.75,
     heaviest: float | None = None,
     policy: dict[str, Any] | None = None,
+    rollout: dict[str, Any] | None = None,
     threshold: float = 0.5,
     held_out: bool = False,
     files: tuple[bytes, bytes] | None = None,
@@ -104,6 +106,7 @@ def write_candidate(
             "floors": {"accuracy": floor},
             **(policy or {}),
         },
+        "rollout": rollout or {},
         "metrics": {"accuracy": accuracy},
     }
     judged = champion and {

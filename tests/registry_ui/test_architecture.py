@@ -21,6 +21,7 @@ DECIDED = {
     "OutboxEntry",
     "PipelineRun",
     "ShadowComparison",
+    "VersionTrial",
 }
 MIRRORED = {"MirrorState", "ForeignChange"}
 

@@ -18,6 +18,7 @@ MODULES = [
     "test_four_eyes.py",
     "test_notifications.py",
     "test_permissions.py",
+    "test_rollouts.py",
     "test_runs.py",
     "test_served.py",
     "test_syncing.py",

@@ -21,6 +21,8 @@ def test_what_is_sent_and_scheduled_is_a_task_of_ours() -> None:
         tasks.mirror_outbox,
         tasks.deliver_notifications,
         tasks.forget_kept_answers,
+        tasks.look_at_rollouts,
+        tasks.forget_version_counts,
         tasks.replay_to_shadows,
         tasks.requeue_expired_leases,
         tasks.sync_registry,

@@ -50,6 +50,7 @@ def block(**changes: Any) -> dict[str, Any]:
         "evaluation": {"slices": ["team"], "bootstrap": 100, "golden_samples": 4},
         "promotion": {},
         "retraining": {},
+        "rollout": {},
         "serving": {},
     } | changes
 

@@ -50,6 +50,7 @@ BLOCK = {
     "evaluation": {"bootstrap": 200},
     "promotion": {"metric": "accuracy", "floors": {"accuracy": 0.85}},
     "retraining": {},
+    "rollout": {},
     "serving": {},
 }
 
