@@ -6,6 +6,7 @@ from registry_ui.models.mirror import ForeignChange, MirrorState, OutboxEntry
 from registry_ui.models.notifications import Notification
 from registry_ui.models.shadows import ShadowComparison
 from registry_ui.models.versions import ModelVersion
+from registry_ui.models.watching import FeedbackUpload, LabelledDay
 from registry_ui.models.work import BackgroundTask, PipelineRun
 
 __all__ = [
@@ -14,7 +15,9 @@ __all__ = [
     "AuditHead",
     "BackgroundTask",
     "Decision",
+    "FeedbackUpload",
     "ForeignChange",
+    "LabelledDay",
     "MirrorState",
     "ModelPolicy",
     "ModelVersion",

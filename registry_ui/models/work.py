@@ -95,6 +95,7 @@ class BackgroundTask(LeasedWork):
         SYNC = "sync", "Sync with the tracking server"
         FLIPS = "flips", "Decisions that would flip"
         THRESHOLD = "threshold", "A candidate with another threshold"
+        PROPOSALS = "proposals", "What could be done, and what it would gain"
 
     class State(models.TextChoices):
         QUEUED = "queued", "Queued"

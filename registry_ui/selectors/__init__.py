@@ -10,6 +10,7 @@ from registry_ui.selectors.history import (
     service_history,
     trouble_of,
 )
+from registry_ui.selectors.live_performance import LiveAccuracy, LivePerformance, live_accuracies, live_performance
 from registry_ui.selectors.loading import NotLoaded, fault_columns, not_loaded
 from registry_ui.selectors.mirror import (
     MirrorOverview,
@@ -70,6 +71,8 @@ __all__ = [
     "LARGE_COLUMNS",
     "MODEL_PERMISSIONS",
     "Holder",
+    "LiveAccuracy",
+    "LivePerformance",
     "MirrorOverview",
     "ModelOverview",
     "NotLoaded",
@@ -94,6 +97,8 @@ __all__ = [
     "holders",
     "is_former_champion",
     "last_sync",
+    "live_accuracies",
+    "live_performance",
     "limit_of",
     "may_on_model",
     "may_see_predictions",
