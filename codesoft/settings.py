@@ -231,6 +231,7 @@ CELERY_BEAT_SCHEDULE = {
         "sync_registry": 300.0,
         "forget_kept_answers": 3600.0,
         "settle_feedback": 60.0,
+        "count_performance": 60.0,
         "erase_inputs": 86_400.0,
     }.items()
 }
@@ -311,6 +312,7 @@ UNFOLD = {
                 "separator": True,
                 "items": [
                     _menu("Predictions", "insights", "predictions_prediction_changelist"),
+                    _menu("True labels", "fact_check", "registry_ui_feedbackupload_changelist"),
                     _menu("Observations", "visibility", "predictions_observation_changelist"),
                 ],
             },

@@ -12,6 +12,7 @@ from registry_ui.services import (
     delivery,
     execution,
     feedback,
+    live_performance,
     mirroring,
     retention,
     runs,
@@ -57,6 +58,11 @@ def deliver_notifications() -> None:
 @shared_task
 def settle_feedback() -> None:
     feedback.feedback_settle()
+
+
+@shared_task
+def count_performance() -> None:
+    live_performance.performance_count()
 
 
 @shared_task

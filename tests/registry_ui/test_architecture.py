@@ -14,6 +14,8 @@ DECIDED = {
     "AuditHead",
     "BackgroundTask",
     "Decision",
+    "FeedbackUpload",
+    "LabelledDay",
     "ModelPolicy",
     "ModelVersion",
     "Notification",

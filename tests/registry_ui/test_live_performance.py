@@ -1,10 +1,11 @@
 """What answers turned out to be: counted once whatever happens, shown beside the held-out values."""
 
-from datetime import date, datetime, timedelta, UTC
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from predictions.models import Deployment, Feedback
 from registry_ui.models import LabelledDay, ModelVersion
@@ -13,6 +14,7 @@ from registry_ui.services.feedback import feedback_give
 from registry_ui.services.live_performance import performance_count
 from tests.registry_ui.conftest import Import, member
 from tests.registry_ui.labelled import answered, labelled, noon, told
+from tests.registry_ui.test_api import calling
 
 pytestmark = pytest.mark.django_db
 TODAY = date(2026, 11, 20)
@@ -111,3 +113,20 @@ def test_the_overview_has_the_last_month_of_the_champion(champion: ModelVersion)
 def test_a_model_without_labels_has_no_figures(champion: ModelVersion) -> None:
     assert live_performance(model="fruit").versions == []
     assert live_accuracies(deployments=list(Deployment.objects.all())) == {}
+
+
+def test_the_api_tells_it_to_who_may_look_at_the_model(champion: ModelVersion) -> None:
+    labelled([("no", "no"), ("no", "yes")], at=timezone.now())
+    performance_count()
+    address = "/api/v1/models/fruit/performance"
+    body = calling(member("lou", "requesters")).get(address).json()
+    (version,) = body["versions"]
+    assert (body["model"], body["step"], version["version"]) == ("fruit", "day", 1)
+    assert version["total"]["labels"] == 2
+    accuracy = version["total"]["metrics"]["accuracy"]
+    assert accuracy["value"] == 0.5
+    assert accuracy["low"] < 0.5 < accuracy["high"]
+    assert "precision" not in version["total"]["metrics"], "nothing was answered yes: it is undefined"
+    assert version["held_out"]["accuracy"]["value"] == champion.metrics["accuracy"]["value"]
+    assert calling(member("guest")).get(address).status_code == 403
+    assert calling(member("kim", "requesters")).get("/api/v1/models/none/performance").status_code == 404
