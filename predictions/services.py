@@ -24,6 +24,7 @@ from predictions.serving.routing import LiveModel, Routed, champion_of, in_order
 
 _LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_PASSTHROUGH_DATETIME
 
+FAULT = "internal_error"  # as the API names what nobody expected
 EXPLAINED_BY_ASKING = 20  # rows a request: each costs some hundred answers of a model that is not compiled
 
 
@@ -80,6 +81,9 @@ def predict(
     except CodesoftError as refusal:
         count_refusal(model, refusal)
         raise
+    except Exception:  # of a version that raises: its callers get no answer, either
+        _count_unanswered(model, FAULT)
+        raise
     _count(model, parts, scored, time.perf_counter() - started)
     return Predicted(model, parts, in_order(parts, scored), ids if logged else None, explanations)
 
@@ -106,8 +110,12 @@ def find_model(*, model: str) -> LiveModel:
 
 def count_refusal(model: str, refusal: CodesoftError) -> None:
     """Under the model's name only if it is known: a caller cannot invent labels."""
+    _count_unanswered(model, refusal.code)
+
+
+def _count_unanswered(model: str, code: str) -> None:
     label = model if serving_process().knows(model) else metrics.UNKNOWN_MODEL
-    metrics.PREDICTION_ERRORS.labels(label, refusal.code).inc()
+    metrics.PREDICTION_ERRORS.labels(label, code).inc()
 
 
 def _named(live: LiveModel, number: int, rows: int) -> Routed:
@@ -200,4 +208,6 @@ def _count(model: str, parts: Sequence[Routed], scored: Sequence[Sequence[Answer
     for part, answers in zip(parts, scored, strict=True):
         for label, times in Counter([answer.label for answer in answers]).items():
             metrics.predictions(model, part.version.version, label, part.route).inc(times)
+        for tenth, times in Counter([int(answer.probability * metrics.PROBABILITY_BINS) for answer in answers]).items():
+            metrics.probabilities(model, part.version.version, tenth).inc(times)
     metrics.prediction_seconds(model).observe(seconds)
