@@ -19,10 +19,10 @@ PREDICTION_SECONDS = Histogram(
     ["model"],
     buckets=PREDICTION_BUCKETS,
 )
-# A counter and not a histogram: one addition a bin and request, whatever number of rows, in the place of one a row.
+# A counter and not a histogram: one addition for all rows of a bin that are shipped together, in the place of one a row.
 PROBABILITIES = Counter(
     "codesoft_prediction_probabilities_total",
-    "Rows predicted, by their probability in tenths: `from` is the lower end.",
+    "Logged rows, by their probability in tenths: `from` is the lower end.",
     ["model", "version", "from"],
 )
 WHAT_IFS = Counter("codesoft_what_ifs", "Rows tried in a form: not logged, and no predictions.", ["model"])

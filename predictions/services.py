@@ -208,6 +208,4 @@ def _count(model: str, parts: Sequence[Routed], scored: Sequence[Sequence[Answer
     for part, answers in zip(parts, scored, strict=True):
         for label, times in Counter([answer.label for answer in answers]).items():
             metrics.predictions(model, part.version.version, label, part.route).inc(times)
-        for tenth, times in Counter([int(answer.probability * metrics.PROBABILITY_BINS) for answer in answers]).items():
-            metrics.probabilities(model, part.version.version, tenth).inc(times)
     metrics.prediction_seconds(model).observe(seconds)

@@ -45,7 +45,11 @@ def _queues() -> Iterator[Metric]:
     found = queues(task_lease=LEASE)
     for name, text, values in (
         ("codesoft_queue_length", "Work that is due and not begun.", {n: q.waiting for n, q in found.items()}),
-        ("codesoft_queue_oldest_seconds", "Since when the oldest waits.", {n: q.oldest_seconds for n, q in found.items()}),
+        (
+            "codesoft_queue_oldest_seconds",
+            "Since when the oldest waits.",
+            {n: q.oldest_seconds for n, q in found.items()},
+        ),
         (
             "codesoft_lease_age_seconds",
             "Since when the running work that was longest without it has not renewed its lease.",

@@ -24,9 +24,7 @@ class RegistryCollector(Collector):
     One reading at a time: a database that hangs holds one thread, whatever number of scrapes gives up waiting for it.
     """
 
-    def __init__(
-        self, *, read: Callable[[], list[Metric]] = registry_metrics, patience: float = _PATIENCE
-    ) -> None:
+    def __init__(self, *, read: Callable[[], list[Metric]] = registry_metrics, patience: float = _PATIENCE) -> None:
         self._read = read
         self._patience = patience
         self._lock = Lock()

@@ -47,9 +47,7 @@ def confusion_intervals(
     return {
         name: rates[name]
         if name in rates
-        else Interval(
-            float(METRICS[name](scored, exact, costs)[0]), *_percentiles(METRICS[name](scored, drawn, costs))
-        )
+        else Interval(float(METRICS[name](scored, exact, costs)[0]), *_percentiles(METRICS[name](scored, drawn, costs)))
         for name in DECISION_METRICS
     }
 

@@ -102,7 +102,9 @@ class FeedbackUploadAdmin(PageAdmin):
         return {
             "title": row.file_name,
             "colour": _COLOURS[row.state],
-            "counts": [(text, row.counts[name], name in REFUSED) for name, text in _WORDS.items() if name in row.counts],
+            "counts": [
+                (text, row.counts[name], name in REFUSED) for name, text in _WORDS.items() if name in row.counts
+            ],
             "written": _sum(row, WRITTEN),
             "refused_lines": [(*line[:3], line[4]) for line in refused[:_SHOWN]],
             "refused_count": len(refused),

@@ -156,9 +156,7 @@ def _checked_chunk(
         yield Checked(line.number, line.prediction, line.label, *outcome)
 
 
-def _outcome(
-    line: Line, prediction: UUID, row: Prediction | None, told: str | None, person: User
-) -> tuple[str, ...]:
+def _outcome(line: Line, prediction: UUID, row: Prediction | None, told: str | None, person: User) -> tuple[str, ...]:
     """As the API answers: a prediction that one may not see is one that is not there."""
     if row is None or not caller_may(person, FEEDBACK, row):
         if is_young(prediction):

@@ -74,7 +74,9 @@ def _counts(model: str, day: date) -> Counts:
         model=model, prediction_id__gte=id_floor(start - _ID_MARGIN), prediction_id__lt=id_floor(end + _ID_MARGIN)
     )
     told = labels.filter(prediction_id=OuterRef("pk")).values("label")
-    answers = Prediction.objects.filter(pk__in=labels.values("prediction_id"), created_at__gte=start, created_at__lt=end)
+    answers = Prediction.objects.filter(
+        pk__in=labels.values("prediction_id"), created_at__gte=start, created_at__lt=end
+    )
     counted = (
         answers.exclude(route=SHADOW)
         .order_by()
