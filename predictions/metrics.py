@@ -19,7 +19,7 @@ PREDICTION_SECONDS = Histogram(
     ["model"],
     buckets=PREDICTION_BUCKETS,
 )
-# A counter and not a histogram: one addition for all rows of a bin that are shipped together, in the place of one a row.
+# A counter and not a histogram: one addition for all rows of a tenth that are shipped together, not one a row.
 PROBABILITIES = Counter(
     "codesoft_prediction_probabilities_total",
     "Logged rows, by their probability in tenths: `from` is the lower end.",

@@ -1,7 +1,7 @@
 """The registry's rows as Prometheus families. Alert rules and dashboards know these names.
 
-What workers do is told from rows and not from counters in their memory: two workers add up, one that was killed has lost
-nothing, and a model's label cannot be invented. `READERS` is the list; each entry reads what it tells.
+What workers do is told from rows and not from counters in their memory: two workers add up, one that was killed has
+lost nothing, and a model's label cannot be invented. `READERS` is the list; each entry reads what it tells.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -42,21 +42,16 @@ def _runs() -> Iterator[Metric]:
 
 def _queues() -> Iterator[Metric]:
     """Due rows and not the broker's messages: a row is sent again when a message is lost."""
-    found = queues(task_lease=LEASE)
-    for name, text, values in (
-        ("codesoft_queue_length", "Work that is due and not begun.", {n: q.waiting for n, q in found.items()}),
-        (
-            "codesoft_queue_oldest_seconds",
-            "Since when the oldest waits.",
-            {n: q.oldest_seconds for n, q in found.items()},
-        ),
-        (
-            "codesoft_lease_age_seconds",
-            "Since when the running work that was longest without it has not renewed its lease.",
-            {n: q.lease_age_seconds for n, q in found.items()},
-        ),
-    ):
-        yield _gauge(name, text, ["queue"], {(queue,): value for queue, value in values.items()})
+    found = {(name,): queue for name, queue in queues(task_lease=LEASE).items()}
+    of = ["queue"]
+    waiting = {name: queue.waiting for name, queue in found.items()}
+    oldest = {name: queue.oldest_seconds for name, queue in found.items()}
+    leases = {name: queue.lease_age_seconds for name, queue in found.items()}
+    yield _gauge("codesoft_queue_length", "Work that is due and not begun.", of, waiting)
+    yield _gauge("codesoft_queue_oldest_seconds", "Since when the oldest of it waits.", of, oldest)
+    yield _gauge(
+        "codesoft_lease_age_seconds", "Since when running work has not renewed its lease, at most.", of, leases
+    )
 
 
 def _mirror() -> Iterator[Metric]:
@@ -94,19 +89,18 @@ def _versions() -> Iterator[Metric]:
 def _feedback() -> Iterator[Metric]:
     """Of the champions in the last month, where a true label is known."""
     live = live_accuracies(deployments=list(Deployment.objects.all())).items()
-    labels = {(model, str(one.version)): one for model, one in live}
-    for ending, text, values in (
-        ("accuracy", "Share of right answers.", {of: one.accuracy.value for of, one in labels.items()}),
-        ("accuracy_low", "Its 95 % interval's lower end.", {of: one.accuracy.low for of, one in labels.items()}),
-        ("accuracy_high", "Its 95 % interval's upper end.", {of: one.accuracy.high for of, one in labels.items()}),
-        ("labels", "How many true labels are known.", {of: one.labels for of, one in labels.items()}),
-        (
-            "held_out_accuracy",
-            "What the version reached on held-out rows.",
-            {of: one.held_out for of, one in labels.items() if one.held_out is not None},
-        ),
-    ):
-        yield _gauge(f"codesoft_feedback_{ending}", text, ["model", "version"], values)
+    found = {(model, str(one.version)): one for model, one in live}
+    of = ["model", "version"]
+    accuracy = {labels: one.accuracy.value for labels, one in found.items()}
+    low = {labels: one.accuracy.low for labels, one in found.items()}
+    high = {labels: one.accuracy.high for labels, one in found.items()}
+    known = {labels: one.labels for labels, one in found.items()}
+    held_out = {labels: one.held_out for labels, one in found.items() if one.held_out is not None}
+    yield _gauge("codesoft_feedback_accuracy", "Share of right answers among the labelled ones.", of, accuracy)
+    yield _gauge("codesoft_feedback_accuracy_low", "Its 95 % interval's lower end.", of, low)
+    yield _gauge("codesoft_feedback_accuracy_high", "Its 95 % interval's upper end.", of, high)
+    yield _gauge("codesoft_feedback_labels", "How many true labels are known.", of, known)
+    yield _gauge("codesoft_held_out_accuracy", "What the version reached on held-out rows.", of, held_out)
 
 
 def _gauge(name: str, text: str, labels: list[str], values: Mapping[Any, float]) -> GaugeMetricFamily:

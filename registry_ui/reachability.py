@@ -1,6 +1,6 @@
 """Whether the servers beside the database answer, asked in the background of the dispatcher and never in a scrape.
 
-Each server has a thread of its own, so that one that hangs hides no other; an answer that is long overdue counts as none.
+Each server has a thread of its own, so that one that hangs hides no other. An answer that is overdue counts as none.
 """
 
 import time

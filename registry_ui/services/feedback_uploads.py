@@ -1,7 +1,7 @@
-"""True labels from a file: checked line by line when it comes, written when it is confirmed, and taken back on request.
+"""True labels from a file: checked line by line when it comes, written when it is confirmed, taken back on request.
 
-What a line says is judged as the API judges it: whoever may not see a prediction learns nothing of it. Lines that can be
-written are, in one transaction; the others are told with a reason each (docs/adr/0026).
+What a line says is judged as the API judges it: whoever may not see a prediction learns nothing of it. Lines that can
+be written are, in one transaction; the others are told with a reason each (docs/adr/0026).
 """
 
 from collections import Counter, defaultdict

@@ -66,9 +66,10 @@ def test_what_a_database_that_is_away_did_not_take_is_written_later(
 ) -> None:
     traffic = Traffic()
     ask("sentiment")
-    with monkeypatch.context() as patch, pytest.raises(OperationalError):
+    with monkeypatch.context() as patch:
         patch.setattr(connection, "cursor", _away)
-        traffic.write()
+        with pytest.raises(OperationalError):
+            traffic.write()
     ask("sentiment")
     traffic.write()
     assert slot("sentiment").requests == 2

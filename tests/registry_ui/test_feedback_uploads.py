@@ -1,4 +1,4 @@
-"""True labels from a file: nothing is written before it is confirmed, each refused line says why, and it can be undone."""
+"""True labels from a file: nothing is written before it is confirmed, each refusal says why, and it can be undone."""
 
 import json
 import uuid

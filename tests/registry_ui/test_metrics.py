@@ -8,8 +8,8 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from datetime import timedelta
+from pathlib import Path
 from threading import Event
 
 import pytest
@@ -25,9 +25,9 @@ from registry_ui.models import BackgroundTask, Notification, OutboxEntry, Pipeli
 from registry_ui.services.background import LEASE
 from registry_ui.services.deployments import deployment_ensure
 from registry_ui.services.live_performance import performance_count
+from tests.processes import wait_until
 from tests.registry_ui.conftest import Import
 from tests.registry_ui.labelled import labelled
-from tests.processes import wait_until
 
 STATES = {"queued", "running", "succeeded", "failed", "cancelled", "lost"}
 Told = dict[tuple[str, ...], float]
@@ -131,7 +131,8 @@ def test_queues_leases_and_the_outbox_tell_how_long_the_oldest_waits() -> None:
     PipelineRun.objects.create(**asked, due_at=now - 5 * minute)
     BackgroundTask.objects.create(kind="sync", subject="later", requested_by="rui", due_at=now + minute)
     BackgroundTask.objects.create(
-        kind="sync", subject="held", requested_by="rui", due_at=now, state="running", lease_expires_at=now + LEASE - minute
+        kind="sync", subject="held", requested_by="rui", due_at=now, state="running",
+        lease_expires_at=now + LEASE - minute,
     )  # fmt: skip
     OutboxEntry.objects.create(model="fruit", cause="approve", next_try_at=now)
     OutboxEntry.objects.update(created_at=now - 2 * minute)
@@ -171,7 +172,7 @@ def test_what_serves_and_how_right_it_was_is_told_by_version(import_one: Import)
     assert born == pytest.approx(champion.created_at.timestamp())
     assert (said[("codesoft_feedback_accuracy", *of)], said[("codesoft_feedback_labels", *of)]) == (0.75, 4)
     assert said[("codesoft_feedback_accuracy_low", *of)] < 0.75 < said[("codesoft_feedback_accuracy_high", *of)]
-    assert said[("codesoft_feedback_held_out_accuracy", *of)] == champion.metrics["accuracy"]["value"]
+    assert said[("codesoft_held_out_accuracy", *of)] == champion.metrics["accuracy"]["value"]
     assert said[("codesoft_decisions", "approve", "fruit")] == 1
     assert said[("codesoft_decisions", "roll_back", "fruit")] == 0
     assert said[("codesoft_versions_waiting", "fruit")] == 0
