@@ -57,12 +57,17 @@ class LivePerformance:
 
 @dataclass(frozen=True)
 class LiveAccuracy:
-    """The champion's accuracy among the `labels` of the last days, and what it was on held-out rows."""
+    """The champion's accuracy among the `labels` of the last days, and what it was on held-out rows.
+
+    `by_day` has each of the days up to `until`, the oldest first; None where no label is known.
+    """
 
     version: int
+    until: date
     labels: int
     accuracy: Interval
     held_out: float | None
+    by_day: Sequence[Interval | None]
 
 
 def live_performance(*, model: str, today: date | None = None) -> LivePerformance:
@@ -86,23 +91,34 @@ def live_accuracies(*, deployments: Sequence[Deployment], today: date | None = N
     """Model → how right its champion was in the last month; those without a label are left out. Two queries."""
     today = today or datetime.now(UTC).date()
     champions = {one.model: one.champion_version for one in deployments if one.champion_version is not None}
-    right, labels = Counter[str](), Counter[str]()
-    days = LabelledDay.objects.filter(model__in=champions, day__gt=today - timedelta(days=RECENT_DAYS))
-    for model, counts in days.values_list("model", "counts"):
-        for answered, by_true in counts.get(str(champions[model]), {}).items():
-            right[model] += by_true.get(answered, 0)
-            labels[model] += sum(by_true.values())
-    live = ModelVersion.objects.filter(model__in=labels, stage=ModelVersion.Stage.PRODUCTION)
+    since = today - timedelta(days=RECENT_DAYS - 1)
+    found: dict[str, dict[date, tuple[int, int]]] = {}
+    days = LabelledDay.objects.filter(model__in=champions, day__range=(since, today))
+    for model, day, counts in days.values_list("model", "day", "counts"):
+        if of_version := counts.get(str(champions[model])):
+            right = sum(by_true.get(answered, 0) for answered, by_true in of_version.items())
+            found.setdefault(model, {})[day] = right, sum(sum(by_true.values()) for by_true in of_version.values())
+    live = ModelVersion.objects.filter(model__in=found, stage=ModelVersion.Stage.PRODUCTION)
     held_out = dict(live.values_list("model", "metrics__accuracy__value"))
     return {
-        model: LiveAccuracy(
-            version=champions[model] or 0,
-            labels=count,
-            accuracy=wilson_interval(right[model], count),
-            held_out=held_out.get(model),
-        )
-        for model, count in labels.items()
+        model: _live_accuracy(champions[model] or 0, by_day, since, held_out.get(model))
+        for model, by_day in found.items()
     }
+
+
+def _live_accuracy(
+    version: int, by_day: Mapping[date, tuple[int, int]], since: date, held_out: float | None
+) -> LiveAccuracy:
+    right, labels = (sum(counts[place] for counts in by_day.values()) for place in (0, 1))
+    shown = (by_day.get(since + timedelta(days=place)) for place in range(RECENT_DAYS))
+    return LiveAccuracy(
+        version=version,
+        until=since + timedelta(days=RECENT_DAYS - 1),
+        labels=labels,
+        accuracy=wilson_interval(right, labels),
+        held_out=held_out,
+        by_day=[None if counts is None else wilson_interval(*counts) for counts in shown],
+    )
 
 
 def _step(days: Sequence[date]) -> Literal["day", "week"]:
