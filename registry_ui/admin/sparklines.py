@@ -44,12 +44,7 @@ def spark_line(
         if value is None:
             pen = "M"
             continue
-        path += f"{pen}{place * step:.1f},{_y(value, bottom, span):.1f}"
-        path += (
-            f"h{step * (1 - _GAP):.1f}"
-            if pen == "M"
-            else f"L{(place + 1 - _GAP) * step:.1f},{_y(value, bottom, span):.1f}"
-        )
+        path += f"{pen}{place * step:.1f},{_y(value, bottom, span):.1f}h{step * (1 - _GAP):.1f}"
         pen = "L"
     return Sparkline("line", path, description, None if guide is None else round(_y(guide, bottom, span), 1))
 
