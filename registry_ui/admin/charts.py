@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import floor, log10
 from typing import Any
 
 _LEFT, _TOP, _WIDTH, _HEIGHT = 44.0, 8.0, 264.0, 190.0
@@ -83,13 +84,25 @@ def chart(
         y_label=axes[1],
         lines=[_line(one, bottom, top) for one in series if one.points],
         x_ticks=[Tick(_x(at), text) for at, text in x_labels or fifths],
-        y_ticks=[Tick(_y(height, bottom, top), f"{height:.3g}") for height in heights],
+        y_ticks=[Tick(_y(height, bottom, top), _shown(height)) for height in heights],
         marker=None if marker is None else _x(marker),
     )
 
 
+def nice_top(highest: float) -> float:
+    """The next height whose fifths read well: 1, 2, 2.5 or 5 times a power of ten."""
+    if highest <= 0:
+        return 1.0
+    power = 10.0 ** floor(log10(highest))
+    return next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= highest * (1 - 1e-9))
+
+
 def points(records: Sequence[dict[str, Any]], x: str, y: str) -> list[Point]:
     return [(record[x], record[y]) for record in records]
+
+
+def _shown(height: float) -> str:
+    return f"{height:,.0f}".replace(",", " ") if height >= 1_000 else f"{height:.3g}"
 
 
 def _line(series: Series, bottom: float, top: float) -> Line:

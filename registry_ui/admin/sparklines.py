@@ -19,9 +19,11 @@ class Sparkline:
     height: float = HEIGHT
 
 
-def spark_bars(values: Sequence[float | None], description: str, *, kind: str = "bars") -> Sparkline:
-    """Bars from 0 to the largest; what is None or 0 has none."""
-    top = max((value for value in values if value), default=0.0)
+def spark_bars(
+    values: Sequence[float | None], description: str, *, kind: str = "bars", least_top: float = 0.0
+) -> Sparkline:
+    """Bars from 0 to the largest, or to `least_top`, so that what is small looks small; None and 0 have no bar."""
+    top = max([least_top, *(value for value in values if value)])
     step = WIDTH / max(len(values), 1)
     bars = []
     for place, value in enumerate(values):

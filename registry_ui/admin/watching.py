@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from math import isfinite
 
 from ml_pipeline.learning.bootstrap import Interval
-from registry_ui.admin.charts import Chart, Place, Series, chart
+from registry_ui.admin.charts import Chart, Place, Series, chart, nice_top
 from registry_ui.admin.sparklines import Sparkline, spark_bars, spark_line
 from registry_ui.selectors import LiveAccuracy, LivePerformance
 from registry_ui.selectors.traffic import Traffic
@@ -50,7 +50,7 @@ def traffic_charts(traffic: Traffic) -> list[Chart]:
             description=f"{title}, over the last day: at most {max(filter(None, values), default=0.0):.3g}.",
             axes=("Time (UTC)", unit),
             series=[Series(title, "candidate", _places(values))],
-            top=max(filter(None, values), default=0.0) or 1.0,
+            top=nice_top(max(filter(None, values), default=0.0)),
             x_labels=labels,
         )
         for name, title, unit, values in shown
@@ -67,7 +67,7 @@ def accuracy_chart(live: LiveAccuracy) -> Chart:
     ]
     if live.held_out is not None:
         series.append(Series("held-out", "guide", [(0.0, live.held_out), (1.0, live.held_out)]))
-    lowest = min([day.low for _, day in known] + ([] if live.held_out is None else [live.held_out]))
+    heights = [day.low for _, day in known] + ([] if live.held_out is None else [live.held_out])
     first = live.until - timedelta(days=days - 1)
     return chart(
         name="chart-live",
@@ -75,7 +75,7 @@ def accuracy_chart(live: LiveAccuracy) -> Chart:
         description=f"{_percent(live.accuracy.value)} of {live.labels} labelled answers of the last month were right.",
         axes=("Day", "Accuracy"),
         series=series,
-        bottom=max(0.0, min(lowest, 0.99) - 0.05),
+        bottom=_bottom(heights),
         x_labels=[((place + 0.5) / days, f"{first + timedelta(days=place):%d %b}") for place in range(0, days, 7)],
     )
 
@@ -104,25 +104,32 @@ def _performance_chart(
             Series("95 % interval", f"whisker {kind}", _whiskers(known)),
         ]
         heights += [end for _, one in known for end in (one.low, one.high)]
-        if (held_out := version.held_out.get(metric)) is not None:
-            value = held_out["value"]
-            series.append(Series(f"version {version.number}, held-out", "guide", [(0.0, value), (1.0, value)]))
-            heights.append(value)
-    top = 1.0 if metric != "expected_cost" else max([*heights, 1e-9]) * 1.1
-    bottom = 0.0 if metric == "expected_cost" else max(0.0, min([*heights, top]) - 0.05)
+    newest = performance.versions[0]
+    if (held_out := newest.held_out.get(metric)) is not None:
+        value = held_out["value"]
+        series.append(Series(f"version {newest.number}, held-out", "guide", [(0.0, value), (1.0, value)]))
+        heights.append(value)
+    is_share = metric != "expected_cost"
+    top = 1.0 if is_share else nice_top(max(heights, default=0.0))
     title = f"{metric_name(metric)} by {performance.step}"
-    total = performance.versions[0].total
+    total = newest.total
     return chart(
         name=f"chart-live-{metric}",
         title=title,
-        description=f"{title}, of {total.labels} labelled answers of version {performance.versions[0].number}: "
+        description=f"{title}, of {total.labels} labelled answers of version {newest.number}: "
         f"{total.metrics[metric].value:.4g} in all.",
         axes=("Day" if performance.step == "day" else "Week", metric_name(metric)),
         series=series,
         top=top,
-        bottom=min(bottom, top - 1e-9),
+        bottom=_bottom(heights) if is_share else 0.0,
         x_labels=labels,
     )
+
+
+def _bottom(heights: Sequence[float]) -> float:
+    """Where the axis of a share begins, so that its fifths read well and nothing lies below."""
+    lowest = min(heights, default=0.0)
+    return next(bottom for bottom in (0.95, 0.9, 0.75, 0.5, 0.0) if bottom <= lowest)
 
 
 def _whiskers(known: Sequence[tuple[float, Interval]]) -> list[Place]:
@@ -148,7 +155,9 @@ def _refused_tile(traffic: Traffic) -> Tile:
     if share is None:
         return Tile("Not answered", "–", "nothing was asked", None)
     told = ", ".join(f"{code} {count}" for code, count in list(traffic.codes.items())[:3])
-    spark = spark_bars(traffic.refused_shares, f"{_percent(share)} of the requests were not answered", kind="bars bad")
+    spark = spark_bars(
+        traffic.refused_shares, f"{_percent(share)} of the requests were not answered", kind="bars bad", least_top=0.1
+    )
     return Tile("Not answered", _percent(share), told or "every request was", spark, "worse" if share > 0.05 else "")
 
 
