@@ -233,6 +233,7 @@ CELERY_BEAT_SCHEDULE = {
         "settle_feedback": 60.0,
         "count_performance": 60.0,
         "erase_inputs": 86_400.0,
+        "forget_traffic": 86_400.0,
     }.items()
 }
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"

@@ -7,6 +7,7 @@ from celery import shared_task
 
 from ml_pipeline.errors import TrackingUnavailable
 from predictions.idempotency.answers import forget_old_answers
+from predictions.traffic import forget_old_traffic
 from registry_ui.services import (
     background,
     delivery,
@@ -14,6 +15,7 @@ from registry_ui.services import (
     feedback,
     live_performance,
     mirroring,
+    proposals,
     retention,
     runs,
     shadowing,
@@ -63,6 +65,12 @@ def settle_feedback() -> None:
 @shared_task
 def count_performance() -> None:
     live_performance.performance_count()
+    proposals.proposals_refresh()
+
+
+@shared_task
+def forget_traffic() -> None:
+    forget_old_traffic()
 
 
 @shared_task

@@ -15,6 +15,7 @@ from registry_ui.admin import comparing, granting
 from registry_ui.admin.mirror import mirror_context
 from registry_ui.admin.pages import Action, ConfirmedForm, PageAdmin, ServingForm, given_confirmation, labelled
 from registry_ui.admin.performance import performance_context
+from registry_ui.admin.proposals import PROPOSAL_ACTIONS, proposals_context
 from registry_ui.admin.watching import accuracy_chart, tiles, traffic_charts
 from registry_ui.models import ModelVersion, PipelineRun
 from registry_ui.selectors import (
@@ -107,6 +108,7 @@ class DeploymentAdmin(PageAdmin):
             "end_canary": (EndCanaryForm, _end_canary),
             "retire": (ConfirmedForm, _retire),
             "retrain": (forms.Form, _retrain),
+            **PROPOSAL_ACTIONS,
             **granting.MODEL_ACTIONS,
             "sync": (forms.Form, _sync),
         }
@@ -135,6 +137,7 @@ class DeploymentAdmin(PageAdmin):
             "runs": [(run, by_key.get(run.version_id or 0)) for run in runs],
             "active": next((run for run in runs if run.is_active), None),  # none is asked for while one is active
             **_watched(row),
+            **proposals_context(request, row),
             "may_roll_back": actor.may(ROLL_BACK, row.model),
             "may_request_run": actor.may(REQUEST, row.model),
             **(granting.context(row) if actor.may(ADMINISTER, row.model) else {}),

@@ -6,6 +6,7 @@ from registry_ui.models import BackgroundTask
 from registry_ui.services.background import Progress, Work
 from registry_ui.services.flips import flips_compute
 from registry_ui.services.mirroring import outbox_mirror
+from registry_ui.services.proposals import proposals_compute
 from registry_ui.services.syncing import registry_sync
 from registry_ui.services.thresholds import threshold_candidate
 
@@ -20,4 +21,5 @@ KINDS: dict[str, Work] = {
     BackgroundTask.Kind.SYNC: _sync,
     BackgroundTask.Kind.FLIPS: flips_compute,
     BackgroundTask.Kind.THRESHOLD: threshold_candidate,
+    BackgroundTask.Kind.PROPOSALS: proposals_compute,
 }
