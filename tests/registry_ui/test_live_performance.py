@@ -1,5 +1,7 @@
 """What answers turned out to be: counted once whatever happens, shown beside the held-out values."""
 
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -130,3 +132,26 @@ def test_the_api_tells_it_to_who_may_look_at_the_model(champion: ModelVersion) -
     assert version["held_out"]["accuracy"]["value"] == champion.metrics["accuracy"]["value"]
     assert calling(member("guest")).get(address).status_code == 403
     assert calling(member("kim", "requesters")).get("/api/v1/models/none/performance").status_code == 404
+
+
+@pytest.mark.django_db(transaction=True)
+def test_labels_that_change_while_two_workers_count_are_right_in_the_end(import_one: Import) -> None:
+    bundle = import_one().version.bundle_hash
+    rows, anna = [answered(at=noon(3), bundle=bundle) for _ in range(10)], member("anna")
+
+    def relabel(turn: int) -> None:
+        for row in rows:
+            feedback_give(prediction_id=row.pk, label=("yes", "no")[turn % 2], caller=anna)
+        connection.close()
+
+    def count(_: int) -> None:
+        performance_count()
+        connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        work = [pool.submit(step, turn) for turn in range(6) for step in (relabel, count)]
+        for one in work:
+            one.result()
+    performance_count()
+    truth = Counter(Feedback.objects.values_list("label", flat=True))
+    assert counts(3) == {"1": {"yes": dict(truth)}}
