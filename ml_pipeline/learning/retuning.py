@@ -1,7 +1,7 @@
 """What labelled answers would gain by another threshold or another calibration of the same model, honestly estimated.
 
 Both are fitted on some of the rows and judged on the others (cross-validation, Stone 1974), so that no row judges what
-it chose; the gain's interval is that of a paired bootstrap. Binary models alone: the log keeps one probability an answer.
+it chose; the gain's interval is that of a paired bootstrap. For two labels alone: the log keeps one probability.
 """
 
 from collections.abc import Callable, Iterator
