@@ -239,7 +239,9 @@ CELERY_BEAT_SCHEDULE = {
         "forget_kept_answers": 3600.0,
         "forget_version_counts": 3600.0,
         "settle_feedback": 60.0,
+        "count_performance": 60.0,
         "erase_inputs": 86_400.0,
+        "forget_traffic": 86_400.0,
     }.items()
 }
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
@@ -320,6 +322,7 @@ UNFOLD = {
                 "separator": True,
                 "items": [
                     _menu("Predictions", "insights", "predictions_prediction_changelist"),
+                    _menu("True labels", "fact_check", "registry_ui_feedbackupload_changelist"),
                     _menu("Observations", "visibility", "predictions_observation_changelist"),
                 ],
             },

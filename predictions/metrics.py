@@ -7,12 +7,23 @@ from prometheus_client import Counter, Gauge, Histogram
 UNKNOWN_MODEL = "unknown"
 _KNOWN_LABELS = 1_024
 
+PREDICTION_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+PROBABILITY_BINS = 10
+
+Metric = Counter | Histogram
+
 PREDICTIONS = Counter("codesoft_predictions_total", "Rows predicted.", ["model", "version", "label", "route"])
 PREDICTION_SECONDS = Histogram(
     "codesoft_prediction_seconds",
     "Time of one request inside the prediction service, log append included.",
     ["model"],
-    buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0),
+    buckets=PREDICTION_BUCKETS,
+)
+# A counter and not a histogram: one addition for all rows of a tenth that are shipped together, not one a row.
+PROBABILITIES = Counter(
+    "codesoft_prediction_probabilities_total",
+    "Logged rows, by their probability in tenths: `from` is the lower end.",
+    ["model", "version", "from"],
 )
 WHAT_IFS = Counter("codesoft_what_ifs", "Rows tried in a form: not logged, and no predictions.", ["model"])
 PREDICTION_ERRORS = Counter("codesoft_prediction_errors_total", "Prediction requests refused.", ["model", "code"])
@@ -72,6 +83,12 @@ BUNDLES_NOT_LOADED = Gauge(
 @lru_cache(maxsize=_KNOWN_LABELS)
 def predictions(model: str, version: int, label: str, route: str) -> Counter:
     return PREDICTIONS.labels(model, version, label, route)
+
+
+@lru_cache(maxsize=_KNOWN_LABELS)
+def probabilities(model: str, version: int, tenth: int) -> Counter:
+    """Of the rows whose probability lies in that tenth; 1 counts to the last."""
+    return PROBABILITIES.labels(model, version, f"{min(tenth, PROBABILITY_BINS - 1) / PROBABILITY_BINS:g}")
 
 
 @lru_cache(maxsize=_KNOWN_LABELS)

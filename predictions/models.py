@@ -192,7 +192,7 @@ class Feedback(models.Model):
     """The true label of one prediction, as somebody told it. The last one told holds; `earlier` has those before it.
 
     There is no foreign key: feedback may come before its prediction has left the spool. Until that was seen to arrive,
-    `model` is empty and the label unchecked.
+    `model` is empty and the label unchecked. `counted` says that the live performance has seen it as it is.
     """
 
     prediction_id = models.UUIDField(primary_key=True)
@@ -202,6 +202,7 @@ class Feedback(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField()
     earlier = models.JSONField(default=list)
+    counted = models.BooleanField(default=False)
 
     class Meta:
         verbose_name_plural = "feedback"
@@ -209,10 +210,36 @@ class Feedback(models.Model):
         indexes: ClassVar = [
             models.Index(name="feedback_to_settle", fields=["created_at"], condition=Q(model="")),
             models.Index(name="feedback_by_model", fields=["model", "created_at"]),
+            models.Index(name="feedback_to_count", fields=["model", "prediction_id"], condition=Q(counted=False)),
         ]
 
     def __str__(self) -> str:
         return f"{self.prediction_id}: {self.label}"
+
+
+class TrafficSlot(models.Model):
+    """What callers asked of a model in half an hour, over all processes: the admin's charts need no Prometheus.
+
+    `requests` were answered, with `rows` predictions; `refused` is error code → requests. `latencies` counts the
+    answered ones by the buckets of `predictions.metrics.PREDICTION_SECONDS`, the last one without an end.
+    """
+
+    model = models.CharField(max_length=63)
+    start = models.DateTimeField()
+    requests = models.PositiveBigIntegerField(default=0)
+    rows = models.PositiveBigIntegerField(default=0)
+    refused = models.JSONField(default=dict)
+    latencies = models.JSONField(default=list)
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="one_slot_a_model_and_start", fields=["model", "start"]),
+        ]
+        indexes: ClassVar = [models.Index(name="traffic_by_start", fields=["start"])]
+
+    def __str__(self) -> str:
+        return f"{self.model} from {self.start:%Y-%m-%d %H:%M}"
 
 
 class Observation(models.Model):

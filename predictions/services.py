@@ -25,6 +25,7 @@ from predictions.serving.routing import LiveModel, Routed, champion_of, in_order
 
 _LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_PASSTHROUGH_DATETIME
 
+FAULT = "internal_error"  # as the API names what nobody expected
 EXPLAINED_BY_ASKING = 20  # rows a request: each costs some hundred answers of a model that is not compiled
 
 
@@ -81,6 +82,9 @@ def predict(
     except CodesoftError as refusal:
         count_refusal(model, refusal)
         raise
+    except Exception:  # a fault that nobody expected: its callers get no answer, either
+        _count_unanswered(model, FAULT)
+        raise
     _count(model, scored, time.perf_counter() - started)
     answers = in_order(parts, [one.answers for one in scored])
     return Predicted(model, parts, answers, ids if logged else None, _explanations(scored) if explain else None)
@@ -108,8 +112,12 @@ def find_model(*, model: str) -> LiveModel:
 
 def count_refusal(model: str, refusal: CodesoftError) -> None:
     """Under the model's name only if it is known: a caller cannot invent labels."""
+    _count_unanswered(model, refusal.code)
+
+
+def _count_unanswered(model: str, code: str) -> None:
     label = model if serving_process().knows(model) else metrics.UNKNOWN_MODEL
-    metrics.PREDICTION_ERRORS.labels(label, refusal.code).inc()
+    metrics.PREDICTION_ERRORS.labels(label, code).inc()
 
 
 def _named(live: LiveModel, number: int, rows: int) -> Routed:

@@ -112,6 +112,12 @@ class InvalidThreshold(CodesoftError):
     code = "invalid_threshold"
 
 
+class InvalidUpload(CodesoftError):
+    """A file of labels that cannot be read as a whole: nothing of it was kept."""
+
+    code = "invalid_upload"
+
+
 class UnknownToken(CodesoftError):
     """There is no API token of that fingerprint, or it is somebody else's."""
 

@@ -1,4 +1,4 @@
-"""The registry's rows as Prometheus metrics, read at each scrape. Alert rules and dashboards know these names."""
+"""What the dispatcher tells Prometheus: the registry's rows, read at each scrape, and which servers answer."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -8,34 +8,14 @@ import structlog
 from django.db import Error, connection
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from registry_ui.selectors import models_held, notifications_given_up, outbox_pending, run_counts
+from registry_ui.metric_families import registry_metrics
+from registry_ui.reachability import Reachability, configured_probes
 
 _PATIENCE = 5.0  # seconds; Prometheus gives a scrape ten
 _log = structlog.get_logger(__name__)
-
-
-def registry_metrics() -> list[GaugeMetricFamily]:
-    runs = GaugeMetricFamily("codesoft_pipeline_runs", "Pipeline runs by state.", labels=["model", "state"])
-    for labels, count in run_counts().items():
-        runs.add_metric(labels, count)
-    pending = GaugeMetricFamily(
-        "codesoft_outbox_pending", "Changes not yet mirrored to MLflow.", value=outbox_pending()
-    )
-    given_up = GaugeMetricFamily(
-        "codesoft_notifications_given_up", "Messages that were never delivered.", labels=["channel"]
-    )
-    for channel, count in notifications_given_up().items():
-        given_up.add_metric([channel], count)
-    held = GaugeMetricFamily(
-        "codesoft_rolled_back",
-        "1 for a model that was rolled back automatically, until a person decides about it.",
-        labels=["model"],
-    )
-    for decision in models_held():
-        held.add_metric([decision.model], 1)
-    return [runs, pending, given_up, held]
 
 
 class RegistryCollector(Collector):
@@ -44,28 +24,26 @@ class RegistryCollector(Collector):
     One reading at a time: a database that hangs holds one thread, whatever number of scrapes gives up waiting for it.
     """
 
-    def __init__(
-        self, *, read: Callable[[], list[GaugeMetricFamily]] = registry_metrics, patience: float = _PATIENCE
-    ) -> None:
+    def __init__(self, *, read: Callable[[], list[Metric]] = registry_metrics, patience: float = _PATIENCE) -> None:
         self._read = read
         self._patience = patience
         self._lock = Lock()
-        self._reading: Future[list[GaugeMetricFamily]] | None = None
+        self._reading: Future[list[Metric]] | None = None
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         try:
             yield from self._current_reading().result(self._patience)
         except (Error, TimeoutError) as error:
             _log.warning("metrics_not_read", error=str(error) or f"no answer within {self._patience} s")
 
-    def _current_reading(self) -> Future[list[GaugeMetricFamily]]:
+    def _current_reading(self) -> Future[list[Metric]]:
         with self._lock:
             if self._reading is None or self._reading.done():
                 self._reading = Future()
                 Thread(target=self._fulfil, args=(self._reading,), daemon=True).start()
             return self._reading
 
-    def _fulfil(self, reading: Future[list[GaugeMetricFamily]]) -> None:
+    def _fulfil(self, reading: Future[list[Metric]]) -> None:
         try:
             families = self._read()
         except Exception as error:  # whatever it is: the scrape that waits raises it
@@ -76,8 +54,29 @@ class RegistryCollector(Collector):
             connection.close()
 
 
+class ReachabilityCollector(Collector):
+    """What the background has learned of the configured servers; a scrape asks none of them."""
+
+    def __init__(self, reachability: Reachability) -> None:
+        self._reachability = reachability
+
+    def collect(self) -> Iterator[Metric]:
+        up = GaugeMetricFamily("codesoft_server_up", "1 where a configured server answers.", labels=["server"])
+        took = GaugeMetricFamily(
+            "codesoft_server_answer_seconds", "How long its last answer, or the wait for it, took.", labels=["server"]
+        )
+        for name, reached in self._reachability.servers.items():
+            if reached.asked_at:
+                up.add_metric([name], float(reached.is_up))
+                took.add_metric([name], reached.seconds)
+        yield up
+        yield took
+
+
 def serve_metrics(*, host: str, port: int) -> None:
     """Answer scrapes from daemon threads until the process ends; OSError where the port cannot be had."""
-    registry = CollectorRegistry()
+    registry, reachability = CollectorRegistry(), Reachability(configured_probes())
     registry.register(RegistryCollector())
+    registry.register(ReachabilityCollector(reachability))
     start_http_server(port, addr=host, registry=registry)
+    reachability.start()

@@ -7,13 +7,16 @@ from celery import shared_task
 
 from ml_pipeline.errors import TrackingUnavailable
 from predictions.idempotency.answers import forget_old_answers
+from predictions.traffic import forget_old_traffic
 from predictions.version_counts import counts_forget
 from registry_ui.services import (
     background,
     delivery,
     execution,
     feedback,
+    live_performance,
     mirroring,
+    proposals,
     retention,
     retraining,
     rollouts,
@@ -71,6 +74,17 @@ def deliver_notifications() -> None:
 @shared_task
 def settle_feedback() -> None:
     feedback.feedback_settle()
+
+
+@shared_task
+def count_performance() -> None:
+    live_performance.performance_count()
+    proposals.proposals_refresh()
+
+
+@shared_task
+def forget_traffic() -> None:
+    forget_old_traffic()
 
 
 @shared_task

@@ -2,6 +2,7 @@
 
 import time
 from contextlib import suppress
+from datetime import datetime
 from uuid import UUID
 
 from ml_pipeline.errors import CodesoftError
@@ -29,6 +30,11 @@ def is_young(prediction_id: UUID) -> bool:
         return False
     age = time.time() - (prediction_id.int >> _TIME_BITS) / 1_000
     return -_CLOCKS_DIFFER <= age < YOUNG_SECONDS
+
+
+def id_floor(moment: datetime) -> UUID:
+    """The lowest id that can have been given at the moment or later: between two such lie the ids of a time."""
+    return UUID(int=int(moment.timestamp() * 1_000) << _TIME_BITS)
 
 
 def not_found(prediction_id: UUID) -> CodesoftError:

@@ -1,6 +1,7 @@
 """From the spool into the prediction table: in bulk, idempotently by id, and never stopped by one bad line."""
 
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cache, lru_cache
@@ -14,6 +15,7 @@ import structlog
 import uuid_utils
 from django.db import DataError, IntegrityError, connection, models, transaction
 
+from predictions.metrics import PROBABILITY_BINS, probabilities
 from predictions.models import Prediction
 from predictions.observations import LOG_QUARANTINED, record_observation
 from predictions.prediction_log.input_hash import input_hash
@@ -28,7 +30,9 @@ _ROW_FAULTS = (DataError, IntegrityError, ValueError, TypeError, KeyError, Overf
 
 # A caller got what is shipped: the rows of a shadow are written by a worker.
 _SHIPPED = [field for field in Prediction._meta.concrete_fields if field.name != "shadow_of"]
-_columns_of = itemgetter(*(field.name for field in _SHIPPED))
+_NAMES = [field.name for field in _SHIPPED]
+_columns_of = itemgetter(*_NAMES)
+_scored_of = itemgetter(*map(_NAMES.index, ("model", "version", "probability")))
 
 log = structlog.get_logger(__name__)
 
@@ -83,8 +87,20 @@ def _fault_of(line: bytes) -> str | None:
 def _insert(lines: Sequence[bytes]) -> None:
     vendor = connection.vendor
     rows = [_values(line, vendor) for line in lines]
+    tenths = _tenths(rows)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.executemany(_statement(vendor), rows)
+    for of, times in tenths.items():
+        probabilities(*of).inc(times)
+
+
+def _tenths(rows: Iterable[Sequence[Any]]) -> Counter[tuple[str, int, int]]:
+    """How many rows have a probability in which tenth, by model and version.
+
+    Counted here and not where rows are answered: a chunk costs some additions, a request none.
+    """
+    scored = map(_scored_of, rows)
+    return Counter((model, version, int(probability * PROBABILITY_BINS)) for model, version, probability in scored)
 
 
 @cache

@@ -1,6 +1,7 @@
 """What one web process serves: daemon threads keep it current, so that a request waits for no server.
 
-`watch` reads the snapshot, `load` brings bundles into memory, `ship` empties the spool, `limits` exchanges counters.
+`watch` reads the snapshot, `load` brings bundles into memory, `ship` empties the spool, `limits` exchanges counters,
+`traffic` writes how much was asked.
 None of them can hold up another: a slow download delays no revocation, a slow database no download.
 """
 
@@ -33,6 +34,7 @@ from predictions.statements import bound_statements
 from predictions.throttling.boards import Board, FolderBoard, RedisBoard
 from predictions.throttling.throttle import Throttle
 from predictions.token_uses import TokenUses
+from predictions.traffic import Traffic
 from predictions.version_counts import VersionCounts
 
 WATCH_SECONDS = 0.75  # a revocation is effective within 1 s: period and read together
@@ -40,6 +42,7 @@ LOAD_SECONDS = 0.5
 SHIP_SECONDS = 0.5
 LIMITS_SECONDS = 0.5
 USES_SECONDS = 5.0
+TRAFFIC_SECONDS = 15.0
 REWRITE_SECONDS = 30.0
 BOOT_SECONDS = 20.0
 FLUSH_SECONDS = 5.0
@@ -66,6 +69,7 @@ class ServingProcess:
         self.spool = spool
         self.token_uses = TokenUses()
         self.version_counts = VersionCounts()
+        self.traffic = Traffic()
         self.throttle = Throttle(_board(folder), processes=settings.WEB_PROCESSES)
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self._folder = folder
@@ -122,6 +126,7 @@ class ServingProcess:
                     ("prediction-log-ship", self.ship, SHIP_SECONDS),
                     ("rate-limits", self.throttle.exchange, LIMITS_SECONDS),
                     ("token-uses", self.write_token_uses, USES_SECONDS),
+                    ("traffic", self.write_traffic, TRAFFIC_SECONDS),
                 ):
                     wake = self._wake_loader if name == "serving-load" else self._stop
                     thread = threading.Thread(target=self._repeat, args=(step, period, wake), name=name, daemon=True)
@@ -141,7 +146,7 @@ class ServingProcess:
             with suppress(DatabaseError, InterfaceError):
                 while ship_spool(spool=self.spool):
                     pass
-            for counts in (self.version_counts, self.token_uses):
+            for counts in (self.version_counts, self.token_uses, self.traffic):
                 with suppress(DatabaseError, InterfaceError):
                     counts.write()
         self.throttle.close()
@@ -201,6 +206,14 @@ class ServingProcess:
         except (DatabaseError, InterfaceError) as error:
             connection.close()
             log.warning("token_uses.waiting", error=str(error).strip())
+
+    def write_traffic(self) -> None:
+        """Write how much was asked of each model. While the database is away it waits."""
+        try:
+            self.traffic.write()
+        except (DatabaseError, InterfaceError) as error:
+            connection.close()
+            log.warning("traffic.waiting", error=str(error).strip())
 
     def state(self) -> ServingState:
         """Whether this process can answer, and with what. One broken bundle does not take the others away."""

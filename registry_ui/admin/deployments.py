@@ -14,15 +14,21 @@ from predictions.models import Deployment, Generation
 from registry_ui.admin import comparing, granting, retraining, rollouts
 from registry_ui.admin.mirror import mirror_context
 from registry_ui.admin.pages import Action, ConfirmedForm, PageAdmin, ServingForm, given_confirmation, labelled
+from registry_ui.admin.performance import performance_context
+from registry_ui.admin.proposals import PROPOSAL_ACTIONS, proposals_context
+from registry_ui.admin.watching import accuracy_chart, tiles, traffic_charts
 from registry_ui.models import ModelVersion, PipelineRun
 from registry_ui.selectors import (
     deployments_with_switch,
     fault_columns,
+    live_accuracies,
+    live_performance,
     not_loaded,
     service_history,
     shadow_comparison_now,
     versions_listed,
 )
+from registry_ui.selectors.traffic import traffic_of
 from registry_ui.services.access import ADMINISTER, REQUEST, ROLL_BACK, Actor
 from registry_ui.services.canaries import canary_end
 from registry_ui.services.decisions import champion_retire, champion_roll_back
@@ -61,8 +67,24 @@ class DeploymentAdmin(PageAdmin):
         return f"Version {deployment.canary_version} at {deployment.canary_share:.4g}"
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.compare_view)
-        return [path("<path:object_id>/compare/", view, name="predictions_deployment_compare"), *super().get_urls()]
+        views = {"compare": self.compare_view, "performance": self.performance_view}
+        own = [
+            path(f"<path:object_id>/{name}/", self.admin_site.admin_view(view), name=f"predictions_deployment_{name}")
+            for name, view in views.items()
+        ]
+        return [*own, *super().get_urls()]
+
+    def performance_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """How good the model's answers turned out to be, by version and over time."""
+        row = cast(Deployment, self._row(request, object_id))
+        context = {
+            **admin.site.each_context(request),
+            "opts": self.opts,
+            "row": row,
+            "title": f"Live performance of {row.model}",
+            **performance_context(live_performance(model=row.model)),
+        }
+        return TemplateResponse(request, "registry_ui/performance.html", context)
 
     def compare_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Two versions of the model side by side: `?left=1&right=2`."""
@@ -86,6 +108,7 @@ class DeploymentAdmin(PageAdmin):
             "retire": (ConfirmedForm, _retire),
             **retraining.MODEL_ACTIONS,
             **rollouts.ACTIONS,
+            **PROPOSAL_ACTIONS,
             **granting.MODEL_ACTIONS,
             "sync": (forms.Form, _sync),
         }
@@ -115,12 +138,25 @@ class DeploymentAdmin(PageAdmin):
             "runs": [(run, by_key.get(run.version_id or 0)) for run in runs],
             "active": active,
             **retraining.context(row, is_active=active is not None),
+            **_watched(row),
+            **proposals_context(request, row),
             "may_roll_back": actor.may(ROLL_BACK, row.model),
             "may_request_run": actor.may(REQUEST, row.model),
             **rollouts.context(request, row),
             **(granting.context(row) if actor.may(ADMINISTER, row.model) else {}),
             **mirror_context(request, [row.model], row.model),
         }
+
+
+def _watched(row: Deployment) -> dict[str, Any]:
+    traffic = traffic_of(models=[row.model])[row.model]
+    live = live_accuracies(deployments=[row]).get(row.model)
+    return {
+        "tiles": tiles(traffic, live),
+        "codes": traffic.codes,
+        "traffic_charts": traffic_charts(traffic),
+        "accuracy_chart": accuracy_chart(live) if live else None,
+    }
 
 
 def _roll_back(request: HttpRequest, deployment: Deployment, given: Mapping[str, Any]) -> str:

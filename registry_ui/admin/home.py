@@ -1,4 +1,4 @@
-"""The admin's home: what waits for a decision, and every model with what serves and how its last run went."""
+"""The admin's home: what waits for a decision, and how every model stands, at a glance."""
 
 from typing import Any
 
@@ -9,14 +9,18 @@ from registry_ui.admin.mirror import mirror_context
 from registry_ui.admin.review import verdict_badge
 from registry_ui.admin.runs import STATE_COLOURS
 from registry_ui.admin.summaries import key_metrics
+from registry_ui.admin.watching import tiles
 from registry_ui.selectors import (
+    LiveAccuracy,
     ModelOverview,
     deployments_found,
+    live_accuracies,
     models_overview,
     models_visible,
     not_loaded,
     versions_waiting,
 )
+from registry_ui.selectors.traffic import Traffic, traffic_of
 from registry_ui.services.access import REQUEST, VIEW, Actor
 
 _WAITING_SHOWN = 10
@@ -29,7 +33,13 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     search = request.GET.get("q", "").strip()
     page = Paginator(deployments_found(among=visible, text=search), _MODELS_A_PAGE).get_page(request.GET.get("page"))
     waiting, waiting_count = versions_waiting(among=visible, most=_WAITING_SHOWN)
-    shown = [_shown(overview, actor) for overview in models_overview(deployments=list(page))]
+    deployments = list(page)
+    traffic = traffic_of(models=[one.model for one in deployments])
+    accuracies = live_accuracies(deployments=deployments)
+    shown = [
+        _shown(one, actor, traffic[one.deployment.model], accuracies.get(one.deployment.model))
+        for one in models_overview(deployments=deployments)
+    ]
     return context | {
         "may_look": bool(shown) or actor.may(VIEW),
         "search": search,
@@ -37,15 +47,16 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "models": shown,
         "waiting": [(version, *verdict_badge(version)) for version in waiting],
         "waiting_count": waiting_count,
-        "may_request_run": any(model["may_request"] for model in shown),
-        **mirror_context(request, [deployment.model for deployment in page]),
+        **mirror_context(request, [deployment.model for deployment in deployments]),
     }
 
 
-def _shown(overview: ModelOverview, actor: Actor) -> dict[str, Any]:
+def _shown(overview: ModelOverview, actor: Actor, traffic: Traffic, live: LiveAccuracy | None) -> dict[str, Any]:
     run = overview.last_run
     return {
         "overview": overview,
+        "tiles": tiles(traffic, live),
+        "canary_percent": 100 * (overview.deployment.canary_share or 0.0),
         "metrics": key_metrics(overview.live) if overview.live else [],
         "may_request": actor.may(REQUEST, overview.deployment.model),
         "fault": not_loaded(overview.deployment),

@@ -7,6 +7,7 @@ from registry_ui.api.receipts import FeedbackView, ReceiptView, VerifyView
 from registry_ui.api.views import (
     CancellationView,
     DecisionsView,
+    PerformanceView,
     RolloutView,
     RunsView,
     RunView,
@@ -26,6 +27,7 @@ urlpatterns = [
     re_path(_MODEL + r"/versions/(?P<number>[0-9]{1,9})/decisions/?$", DecisionsView.as_view(), name="api-decisions"),
     re_path(_MODEL + r"/rollout/?$", RolloutView.as_view(), name="api-rollout"),
     re_path(_MODEL + r"/served/?$", ServedView.as_view(), name="api-served"),
+    re_path(_MODEL + r"/performance/?$", PerformanceView.as_view(), name="api-performance"),
     re_path(_MODEL + r"/runs/?$", RunsView.as_view(), name="api-runs"),
     re_path(_MODEL + r"/runs/(?P<run>[0-9a-fA-F-]{1,36})/?$", RunView.as_view(), name="api-run"),
     re_path(

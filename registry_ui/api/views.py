@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from predictions.api.base import ApiView
 from predictions.api.idempotent import HEADER, idempotent
 from predictions.api.schema_errors import CODES, EVERYWHERE_ON_A_MODEL, WITH_A_BODY, WITH_A_KEY
+from registry_ui.api.performance_shapes import PerformanceShape
 from registry_ui.api.shapes import (
     DecisionRequest,
     DecisionShape,
@@ -30,6 +31,7 @@ from registry_ui.models import Decision, Trigger, VersionTrial
 from registry_ui.moments import past_moment_parse
 from registry_ui.selectors import (
     deployment_get,
+    live_performance,
     rollout_overview,
     run_get,
     runs_newest,
@@ -205,6 +207,22 @@ class ServedView(ApiView):
         Actor.person(request.user).require(VIEW, model)
         at = past_moment_parse(request.query_params.get("at", ""), field="at")
         return _json(ServedShape.of(served_at(at=at, model=model)[0], at))
+
+
+class PerformanceView(ApiView):
+    """`GET /api/v1/models/<model>/performance`"""
+
+    @extend_schema(
+        operation_id="get_performance", tags=["registry"], responses={200: PerformanceShape}, extensions=_fails()
+    )
+    def get(self, request: Request, model: str) -> Response:
+        """How good answers turned out to be, by version and over time, as far as their true labels were told.
+
+        Of the last half year. Labels that callers tell are seldom a random sample of all answers.
+        """
+        deployment_get(model=model)
+        Actor.person(request.user).require(VIEW, model)
+        return _json(PerformanceShape.of(live_performance(model=model)))
 
 
 class RunsView(ApiView):

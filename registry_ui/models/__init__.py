@@ -7,6 +7,7 @@ from registry_ui.models.notifications import Notification
 from registry_ui.models.shadows import ShadowComparison
 from registry_ui.models.trials import VersionTrial
 from registry_ui.models.versions import ModelVersion
+from registry_ui.models.watching import FeedbackUpload, LabelledDay
 from registry_ui.models.work import BackgroundTask, BrokerContact, PipelineRun, Trigger
 
 __all__ = [
@@ -16,7 +17,9 @@ __all__ = [
     "BackgroundTask",
     "BrokerContact",
     "Decision",
+    "FeedbackUpload",
     "ForeignChange",
+    "LabelledDay",
     "MirrorState",
     "ModelPolicy",
     "ModelVersion",

@@ -111,6 +111,7 @@ class BackgroundTask(LeasedWork):
         FLIPS = "flips", "Decisions that would flip"
         THRESHOLD = "threshold", "A candidate with another threshold"
         PREVIEW = "preview", "What a run would do"
+        PROPOSALS = "proposals", "What could be done, and what it would gain"
 
     class State(models.TextChoices):
         QUEUED = "queued", "Queued"

@@ -10,6 +10,7 @@ from registry_ui.selectors.history import (
     service_history,
     trouble_of,
 )
+from registry_ui.selectors.live_performance import LiveAccuracy, LivePerformance, live_accuracies, live_performance
 from registry_ui.selectors.loading import NotLoaded, fault_columns, not_loaded
 from registry_ui.selectors.mirror import (
     MirrorOverview,
@@ -94,6 +95,7 @@ from registry_ui.selectors.work import (
     flips_done,
     last_sync,
     preview_newest,
+    proposals_newest,
     run_counts,
     run_get,
     runs_newest,
@@ -110,6 +112,8 @@ __all__ = [
     "RETRAIN_TASK",
     "Hold",
     "Holder",
+    "LiveAccuracy",
+    "LivePerformance",
     "MirrorOverview",
     "ModelOverview",
     "NotLoaded",
@@ -148,6 +152,8 @@ __all__ = [
     "last_trained",
     "last_trial",
     "limit_of",
+    "live_accuracies",
+    "live_performance",
     "may_on_model",
     "may_see_predictions",
     "mirror_overviews",
@@ -165,6 +171,7 @@ __all__ = [
     "prediction_of",
     "preview_newest",
     "previous_champion",
+    "proposals_newest",
     "receipt_of",
     "retraining_policy",
     "rollbacks_lately",

@@ -14,6 +14,7 @@ from registry_ui.selectors.versions import LARGE_COLUMNS
 
 EVERY_MODEL = "every model"
 _RUNS_LOOKED_AT = 20
+_SHOWN = 3
 _FLIPS_DONE = {"kind": BackgroundTask.Kind.FLIPS, "state": BackgroundTask.State.SUCCEEDED}
 
 
@@ -90,6 +91,11 @@ def tasks_newest(*, version: ModelVersion, count: int) -> list[BackgroundTask]:
 def flips_done(*, version: ModelVersion) -> BackgroundTask | None:
     """The last finished replay of a version, whichever champion it was made with."""
     return tasks_about(version=version).filter(**_FLIPS_DONE).first()
+
+
+def proposals_newest(*, model: str) -> list[BackgroundTask]:
+    """The newest computations of what could be done about a model, newest first."""
+    return list(BackgroundTask.objects.filter(kind=BackgroundTask.Kind.PROPOSALS, subject=model)[:_SHOWN])
 
 
 def last_sync(*, subjects: Collection[str]) -> BackgroundTask | None:

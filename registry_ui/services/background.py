@@ -19,7 +19,7 @@ from registry_ui.models import BackgroundTask
 from registry_ui.services.access import Actor
 from registry_ui.services.dispatching import expired_requeue, rows_dispatch
 
-_LEASE = timedelta(minutes=2)  # a step that shows no progress for so long counts as lost
+LEASE = timedelta(minutes=2)  # a step that shows no progress for so long counts as lost
 _SHOWN_EVERY = 0.5  # seconds
 _State = BackgroundTask.State
 _log = structlog.get_logger(__name__)
@@ -121,4 +121,4 @@ def _fail(task: BackgroundTask, error: str) -> None:
 
 
 def _lease_end() -> datetime:
-    return timezone.now() + _LEASE
+    return timezone.now() + LEASE

@@ -7,6 +7,7 @@ from registry_ui.services.background import Progress, Work
 from registry_ui.services.flips import flips_compute
 from registry_ui.services.mirroring import outbox_mirror
 from registry_ui.services.previews import preview_compute
+from registry_ui.services.proposals import proposals_compute
 from registry_ui.services.syncing import registry_sync
 from registry_ui.services.thresholds import threshold_candidate
 
@@ -22,4 +23,5 @@ KINDS: dict[str, Work] = {
     BackgroundTask.Kind.FLIPS: flips_compute,
     BackgroundTask.Kind.THRESHOLD: threshold_candidate,
     BackgroundTask.Kind.PREVIEW: preview_compute,
+    BackgroundTask.Kind.PROPOSALS: proposals_compute,
 }

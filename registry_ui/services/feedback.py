@@ -1,8 +1,8 @@
 """True labels, as callers tell them: at once where the prediction is logged, else kept until it has arrived."""
 
 from collections import Counter
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import lru_cache
 from uuid import UUID
 
@@ -18,10 +18,12 @@ from predictions.models import Feedback, Prediction
 from predictions.observations import FEEDBACK_REFUSED, record_observation
 from predictions.scopes import FEEDBACK
 from registry_ui.selectors.receipts import caller_may, prediction_of
+from registry_ui.services.live_performance import days_mark_stale
 
 NEVER_ARRIVED = timedelta(days=7)
 _HISTORY = 100
 _BATCH = 500
+_RELABELLED = ("label", "caller", "updated_at", "earlier", "counted")
 _log = structlog.get_logger(__name__)
 
 
@@ -68,16 +70,63 @@ def labels_of(bundle_hash: str) -> tuple[str, ...]:
 
 
 @transaction.atomic
+def feedback_keep(*, labels: Mapping[UUID, tuple[str, str]], caller: str, at: datetime) -> None:
+    """Keep many labels of logged predictions, which were checked: prediction → (model, label)."""
+    known = _locked(labels)
+    for row in known.values():
+        _relabel(row, labels[row.pk][1], caller, at)
+    Feedback.objects.bulk_update(known.values(), _RELABELLED, batch_size=_BATCH)
+    given = [
+        Feedback(prediction_id=pk, model=model, label=label, caller=caller, updated_at=at)
+        for pk, (model, label) in labels.items()
+        if pk not in known
+    ]
+    Feedback.objects.bulk_create(given, batch_size=_BATCH)
+
+
+@transaction.atomic
+def feedback_take_back(*, predictions: Sequence[UUID], caller: str, at: datetime) -> int:
+    """Undo what `caller` told at that moment: the labels before it hold again. How many somebody told anew since."""
+    theirs = [row for row in _locked(predictions).values() if (row.caller, row.updated_at) == (caller, at)]
+    first = [row.pk for row in theirs if not row.earlier]
+    for start in range(0, len(first), _BATCH):
+        days_mark_stale(labels=(rows := Feedback.objects.filter(pk__in=first[start : start + _BATCH])))
+        rows.delete()
+    again = [row for row in theirs if row.earlier]
+    for row in again:
+        before = row.earlier.pop()
+        row.label, row.caller, row.updated_at = before["label"], before["by"], datetime.fromisoformat(before["at"])
+        row.counted = False
+    Feedback.objects.bulk_update(again, _RELABELLED, batch_size=_BATCH)
+    return len(predictions) - len(theirs)
+
+
+def _locked(predictions: Iterable[UUID]) -> dict[UUID, Feedback]:
+    """The rows that there are, by prediction, in the order of ids: two who lock many never wait for each other."""
+    ids, rows = sorted(predictions), {}
+    for start in range(0, len(ids), _BATCH):
+        chunk = Feedback.objects.filter(pk__in=ids[start : start + _BATCH])
+        rows.update({row.pk: row for row in chunk.select_for_update().order_by("pk")})
+    return rows
+
+
+def _relabel(row: Feedback, label: str, caller: str, at: datetime) -> None:
+    """Let another label hold; the same one again changes nothing."""
+    if row.label == label:
+        return
+    before = {"label": row.label, "by": row.caller, "at": row.updated_at.isoformat()}
+    row.earlier = [*row.earlier, before][-_HISTORY:]
+    row.label, row.caller, row.updated_at, row.counted = label, caller, at, False
+
+
+@transaction.atomic
 def _keep(prediction_id: UUID, model: str, label: str, caller: str) -> tuple[Feedback, bool]:
     now = timezone.now()
     given = {"model": model, "label": label, "caller": caller, "updated_at": now}
     row, first = Feedback.objects.select_for_update().get_or_create(prediction_id=prediction_id, defaults=given)
     if not first and (row.label, row.model) != (label, model):
-        if row.label != label:
-            before = {"label": row.label, "by": row.caller, "at": row.updated_at.isoformat()}
-            row.earlier = [*row.earlier, before][-_HISTORY:]
-            row.caller, row.updated_at = caller, now
-        row.label, row.model = label, model or row.model
+        _relabel(row, label, caller, now)
+        row.model = model or row.model
         row.save()
     return row, first
 

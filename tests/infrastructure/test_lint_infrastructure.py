@@ -21,7 +21,7 @@ MISTAKES = {
     "Prometheus configuration": ("k8s/monitoring/prometheus.yaml", "scrape_interval", "scrape_intervall"),
     "tests of the rules": ("k8s/monitoring/rules-test.yaml", "0x15 0+100x25", "0x40"),
     "Alertmanager": ("k8s/monitoring/alertmanager.yaml", "receiver: operators", "receiver: nobody"),
-    "dashboard's queries": ("k8s/monitoring/grafana/dashboards/codesoft.json", "max(codesoft", "max((codesoft"),
+    "dashboards' queries": ("k8s/monitoring/grafana/dashboards/overview.json", "max(codesoft", "max((codesoft"),
 }
 
 

@@ -166,8 +166,9 @@ def test_the_migration_is_no_part_of_what_is_applied_after_it() -> None:
     assert not [item for item in manifests("production") if item["kind"] == "Job"]
 
 
-def test_rules_and_dashboard_reach_the_cluster_unchanged() -> None:
+def test_rules_and_dashboards_reach_the_cluster_unchanged() -> None:
     maps: dict[str, Any] = {name_of(item): item["data"] for item in of_kind("ConfigMap")}
     rules = yaml.safe_load(maps["codesoft-prometheus-rules"]["rules.yaml"])
     assert rules == load_yaml(ROOT / "k8s/monitoring/rules.yaml")
-    assert "codesoft.json" in maps["codesoft-grafana-dashboard"]
+    dashboards = {path.name for path in (ROOT / "k8s/monitoring/grafana/dashboards").glob("*.json")}
+    assert set(maps["codesoft-grafana-dashboards"]) == dashboards

@@ -1,4 +1,7 @@
-"""Alerts, dashboard and provisioning against the metrics that the application has."""
+"""Alerts, dashboards and provisioning against the metrics that the application has.
+
+That the running application tells them all: `tests/end_to_end/test_monitoring.py`.
+"""
 
 import json
 import re
@@ -10,7 +13,8 @@ import pytest
 
 from tests.infrastructure.files import MONITORING, ROOT, load_yaml
 
-DASHBOARD = MONITORING / "grafana" / "dashboards" / "codesoft.json"
+DASHBOARDS = sorted((MONITORING / "grafana" / "dashboards").glob("*.json"))
+each_dashboard = pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda path: path.stem)
 
 # From django-prometheus and Prometheus itself: names of other projects, hence a list.
 FOREIGN_METRICS = {
@@ -23,12 +27,12 @@ METRIC = re.compile(r"(?<![\w:])(?:codesoft|django)_\w+")
 
 
 def declared_metrics() -> set[str]:
-    """Every metric name that our code spells, with the series that a histogram adds."""
+    """Every metric name that our code spells, with the series that its kind adds."""
     names: set[str] = set()
     for package in ("codesoft", "predictions", "registry_ui"):
         for source in (ROOT / package).rglob("*.py"):
             names |= set(re.findall(r'"(codesoft_[a-z_]+)"', source.read_text()))
-    return names | {f"{name}_bucket" for name in names}
+    return names | {f"{name}_{ending}" for name in names for ending in ("bucket", "sum", "count", "total")}
 
 
 def rules() -> list[dict[str, Any]]:
@@ -39,20 +43,26 @@ def alerts() -> list[dict[str, Any]]:
     return [rule for rule in rules() if "alert" in rule]
 
 
-def panels() -> list[dict[str, Any]]:
-    return list(json.loads(DASHBOARD.read_text())["panels"])
+def panels(dashboard: Path) -> list[dict[str, Any]]:
+    return list(json.loads(dashboard.read_text())["panels"])
 
 
 def queries() -> list[str]:
-    shown = [target["expr"] for panel in panels() for target in panel.get("targets", [])]
-    variables = json.loads(DASHBOARD.read_text())["templating"]["list"]
-    return [*shown, *(rule["expr"] for rule in rules()), *(variable["definition"] for variable in variables)]
+    """Of every rule, every panel and every variable."""
+    asked = [rule["expr"] for rule in rules()]
+    for dashboard in DASHBOARDS:
+        asked += [target["expr"] for panel in panels(dashboard) for target in panel.get("targets", [])]
+        asked += [one["definition"] for one in json.loads(dashboard.read_text())["templating"]["list"]]
+    return asked
 
 
-def test_every_metric_in_rules_and_dashboard_is_one_that_the_application_has() -> None:
-    used = {name for query in queries() for name in METRIC.findall(query)}
-    assert used
-    assert used <= declared_metrics() | FOREIGN_METRICS
+def metrics_used() -> set[str]:
+    return {name for query in queries() for name in METRIC.findall(query)}
+
+
+def test_every_metric_in_rules_and_dashboards_is_one_that_the_application_has() -> None:
+    assert metrics_used()
+    assert metrics_used() <= declared_metrics() | FOREIGN_METRICS
 
 
 def test_every_recorded_series_in_use_is_recorded() -> None:
@@ -112,18 +122,28 @@ def test_spool_alert_knows_the_spool_limit_of_the_settings() -> None:
     assert f"0.8 * {expected}" in alert["expr"]
 
 
-def test_dashboard_panels_have_their_own_ids_and_the_provisioned_data_source() -> None:
+def test_there_are_four_dashboards_with_names_of_their_own() -> None:
+    assert [path.stem for path in DASHBOARDS] == ["model", "overview", "pipeline", "system"]
+    assert len({json.loads(path.read_text())["uid"] for path in DASHBOARDS}) == len(DASHBOARDS)
+    generated = load_yaml(MONITORING / "kustomization.yaml")["configMapGenerator"]
+    (files,) = (one["files"] for one in generated if "dashboard" in one["name"])
+    assert sorted(Path(file).name for file in files) == [path.name for path in DASHBOARDS]
+
+
+@each_dashboard
+def test_dashboard_panels_have_their_own_ids_and_the_provisioned_data_source(dashboard: Path) -> None:
     source = load_yaml(MONITORING / "grafana/provisioning/datasources/prometheus.yaml")["datasources"][0]
-    assert max(Counter(panel["id"] for panel in panels()).values()) == 1
-    shown = [panel for panel in panels() if panel["type"] != "row"]
+    assert max(Counter(panel["id"] for panel in panels(dashboard)).values()) == 1
+    shown = [panel for panel in panels(dashboard) if panel["type"] != "row"]
     assert {panel["datasource"]["uid"] for panel in shown} == {source["uid"]}
     assert all(panel["targets"] for panel in shown)
 
 
-def test_dashboard_panels_do_not_overlap() -> None:
+@each_dashboard
+def test_dashboard_panels_do_not_overlap(dashboard: Path) -> None:
     cells = Counter(
         (x, y)
-        for position in (panel["gridPos"] for panel in panels())
+        for position in (panel["gridPos"] for panel in panels(dashboard))
         for x in range(position["x"], position["x"] + position["w"])
         for y in range(position["y"], position["y"] + position["h"])
     )

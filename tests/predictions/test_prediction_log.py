@@ -14,6 +14,7 @@ from django.db import OperationalError, connection
 
 from ml_pipeline.canonical import sha256_hex
 from predictions.errors import SpoolFull
+from predictions.metrics import PROBABILITIES
 from predictions.models import Observation, Prediction
 from predictions.prediction_log.segment import Segment
 from predictions.prediction_log.shipping import QUARANTINE, ship_spool
@@ -189,3 +190,18 @@ def test_a_segment_that_was_shipped_meanwhile_is_not_adopted(tmp_path: Path) -> 
     segment.discard()
     assert Segment.adopt(segment.path) is None
     assert uuid.UUID(segment.path.stem).version == 7
+
+
+def test_shipped_rows_are_counted_by_the_tenth_of_their_probability(spool: Spool) -> None:
+    def counted() -> dict[str, float]:
+        samples = PROBABILITIES.collect()[0].samples
+        return {
+            sample.labels["from"]: sample.value
+            for sample in samples
+            if sample.labels["model"] == "tenths" and sample.name.endswith("_total")
+        }
+
+    for probability in (0.0, 0.05, 0.5, 0.99, 1.0):
+        spool.append(line(id=str(uuid_utils.uuid7()), model="tenths", probability=probability))
+    ship_spool(spool=spool)
+    assert counted() == {"0": 2, "0.5": 1, "0.9": 2}

@@ -17,6 +17,7 @@ _LISTS = {
     "generations": "predictions_generation",
     "predictions": "predictions_prediction",
     "observations": "predictions_observation",
+    "true labels": "registry_ui_feedbackupload",
 }
 
 
@@ -44,6 +45,7 @@ def large_pages() -> dict[str, str]:
     lists = {f"list: {name}": reverse(f"admin:{page}_changelist") for name, page in _LISTS.items()}
     versions, compare = lists["list: versions"], reverse("admin:predictions_deployment_compare", args=[deployment.pk])
     return {
+        "upload labels": reverse("admin:registry_ui_feedbackupload_new"),
         "home": reverse("admin:index"),
         "home, last page": f"{reverse('admin:index')}?page=999",
         **lists,

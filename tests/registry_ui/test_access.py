@@ -26,6 +26,7 @@ from registry_ui.models import (
     AuditEntry,
     BackgroundTask,
     Decision,
+    FeedbackUpload,
     ForeignChange,
     MirrorState,
     ModelVersion,
@@ -53,7 +54,7 @@ STOCK = ("changelist", "change", "history", "add", "delete")
 # Further pages to look at, and who may.
 PAGES = {
     "index": STAFF,
-    "app_list": LOOKING,
+    "app_list": STAFF,  # everybody may upload labels of their own predictions
     "search": STAFF,
     "jsi18n": STAFF,
     "login": {"anonymous"},
@@ -66,7 +67,12 @@ PAGES = {
     "registry_ui_modelversion_card": LOOKING,
     "registry_ui_modelversion_evidence": LOOKING,
     "registry_ui_modelversion_evidence_file": LOOKING,
+    "registry_ui_feedbackupload_changelist": STAFF,
+    "registry_ui_feedbackupload_new": STAFF,
+    "registry_ui_feedbackupload_to_label": LOOKING,
+    "registry_ui_feedbackupload_result": LOOKING,
     "predictions_deployment_compare": LOOKING,
+    "predictions_deployment_performance": LOOKING,
     "predictions_prediction_export": LOOKING,
     "predictions_generation_served": LOOKING,
 }
@@ -93,6 +99,10 @@ ACTIONS = {
     "predictions_deployment_retire": DECIDING,
     "predictions_deployment_end_canary": DECIDING,
     "predictions_deployment_sync": REQUESTING | DECIDING,
+    "predictions_deployment_proposals": LOOKING,
+    "predictions_deployment_retune": REQUESTING,
+    "registry_ui_feedbackupload_confirm": {"requester"},  # whose upload it is
+    "registry_ui_feedbackupload_revert": {"requester"},
     "predictions_deployment_permissions": ADMINISTERING,
     "predictions_deployment_four_eyes": ADMINISTERING,
     "predictions_deployment_limit": ADMINISTERING,
@@ -115,7 +125,10 @@ FILLED = {
     "user": "rui",
     "permissions": "approve_deployment",
 }
-OTHERWISE_FILLED = {"predictions_deployment_end_canary": {"number": 2}}
+OTHERWISE_FILLED = {
+    "predictions_deployment_end_canary": {"number": 2},
+    "predictions_deployment_retune": {"number": 3, "labels": 200},
+}
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -194,8 +207,10 @@ def rows(import_one: Import, approver: Actor, requester: Actor) -> dict[str, Mod
     crontab, interval = CrontabSchedule.objects.create(), IntervalSchedule.objects.create(every=5, period="seconds")
     answer = {"inputs": {}, "label": "yes", "probability": 0.9, "latency_us": 9, "bundle": "", "route": "champion"}
     note = {"key": "test:1", "channel": "email", "event": "test", "message": {"text": "a test"}, "next_try_at": now}
+    upload = {"file_name": "labels.csv", "uploaded_by": "rui"}
     made: list[Any] = [
         waiting,
+        FeedbackUpload.objects.create(**upload),
         run,
         fruit,
         crontab,
@@ -221,6 +236,7 @@ def rows(import_one: Import, approver: Actor, requester: Actor) -> dict[str, Mod
         **by_kind,
         "registry_ui_modelversion_roll_back": ModelVersion.objects.get(model="fruit", number=1),
         "registry_ui_modelversion_evidence": taken.version,
+        "registry_ui_feedbackupload_revert": FeedbackUpload.objects.create(**upload, state="applied", applied_at=now),
         "registry_ui_modelversion_ask_again": sent_back,
         "registry_ui_modelversion_promote_canary": canary,
         "registry_ui_modelversion_end_canary": canary,

@@ -15,6 +15,8 @@ DECIDED = {
     "BackgroundTask",
     "BrokerContact",
     "Decision",
+    "FeedbackUpload",
+    "LabelledDay",
     "ModelPolicy",
     "ModelVersion",
     "Notification",

@@ -8,6 +8,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from threading import Event
 
@@ -18,10 +19,15 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from ml_pipeline.environment import PROJECT_ROOT
-from registry_ui.metrics import RegistryCollector, registry_metrics
-from registry_ui.models import Notification, OutboxEntry, PipelineRun
+from registry_ui.metric_families import registry_metrics
+from registry_ui.metrics import RegistryCollector
+from registry_ui.models import BackgroundTask, Notification, OutboxEntry, PipelineRun
+from registry_ui.services.background import LEASE
 from registry_ui.services.deployments import deployment_ensure
+from registry_ui.services.live_performance import performance_count
 from tests.processes import wait_until
+from tests.registry_ui.conftest import Import
+from tests.registry_ui.labelled import labelled
 
 STATES = {"queued", "running", "succeeded", "failed", "cancelled", "lost"}
 Told = dict[tuple[str, ...], float]
@@ -96,20 +102,80 @@ def runs_of(model: str, told: Told) -> dict[str, float]:
     return {key[2]: value for key, value in told.items() if key[:2] == ("codesoft_pipeline_runs", model)}
 
 
+def told_now() -> Told:
+    families = registry_metrics()
+    return told(exposition(RegistryCollector(read=lambda: families)))
+
+
 @pytest.mark.django_db
 def test_every_known_model_has_every_state_and_no_other_series_exists() -> None:
     add_rows()
     PipelineRun.objects.create(model="forgotten", trigger="person", requested_by="rui", due_at=timezone.now())
 
-    families = registry_metrics()
+    now = told_now()
 
-    told_now = told(exposition(RegistryCollector(read=lambda: families)))
-    assert runs_of("fruit", told_now) == dict.fromkeys(STATES, 0) | {"failed": 2, "cancelled": 1}
-    assert runs_of("bread", told_now) == dict.fromkeys(STATES, 0)
-    assert told_now[("codesoft_outbox_pending",)] == 1
-    assert told_now[("codesoft_notifications_given_up", "webhook")] == 1
-    assert told_now[("codesoft_notifications_given_up", "email")] == 0
-    assert len(told_now) == 2 * len(STATES) + 3
+    assert runs_of("fruit", now) == dict.fromkeys(STATES, 0) | {"failed": 2, "cancelled": 1}
+    assert runs_of("bread", now) == dict.fromkeys(STATES, 0)
+    assert now[("codesoft_outbox_pending",)] == 1
+    assert now[("codesoft_notifications_given_up", "webhook")] == 1
+    assert now[("codesoft_notifications_given_up", "email")] == 0
+    assert not [key for key in now if "forgotten" in key]
+
+
+@pytest.mark.django_db
+def test_queues_leases_and_the_outbox_tell_how_long_the_oldest_waits() -> None:
+    now = timezone.now()
+    minute = timedelta(minutes=1)
+    deployment_ensure(model="fruit")
+    asked = {"model": "fruit", "trigger": "manual", "requested_by": "rui"}
+    PipelineRun.objects.create(**asked, due_at=now - 5 * minute)
+    BackgroundTask.objects.create(kind="sync", subject="later", requested_by="rui", due_at=now + minute)
+    BackgroundTask.objects.create(
+        kind="sync", subject="held", requested_by="rui", due_at=now, state="running",
+        lease_expires_at=now + LEASE - minute,
+    )  # fmt: skip
+    OutboxEntry.objects.create(model="fruit", cause="approve", next_try_at=now)
+    OutboxEntry.objects.update(created_at=now - 2 * minute)
+
+    said = told_now()
+
+    assert (said[("codesoft_queue_length", "runs")], said[("codesoft_queue_length", "default")]) == (1, 0)
+    assert said[("codesoft_queue_oldest_seconds", "runs")] == pytest.approx(300, abs=5)
+    assert said[("codesoft_lease_age_seconds", "default")] == pytest.approx(60, abs=5)
+    assert said[("codesoft_lease_age_seconds", "runs")] == 0
+    assert said[("codesoft_outbox_oldest_seconds",)] == pytest.approx(120, abs=5)
+
+
+@pytest.mark.django_db
+def test_run_durations_add_up_over_workers_and_restarts() -> None:
+    deployment_ensure(model="fruit")
+    now = timezone.now()
+    for seconds in (10, 30):
+        PipelineRun.objects.create(
+            model="fruit", trigger="manual", requested_by="rui", due_at=now, state="failed",
+            started_at=now - timedelta(seconds=seconds), finished_at=now,
+        )  # fmt: skip
+    said = told_now()
+    assert said[("codesoft_pipeline_run_seconds_count", "fruit", "failed")] == 2
+    assert said[("codesoft_pipeline_run_seconds_sum", "fruit", "failed")] == pytest.approx(40)
+
+
+@pytest.mark.django_db
+def test_what_serves_and_how_right_it_was_is_told_by_version(import_one: Import) -> None:
+    champion = import_one(held_out=True).version
+    labelled([("yes", "yes")] * 3 + [("yes", "no")])
+    performance_count()
+    said = told_now()
+    of = ("fruit", "1")
+    assert said[("codesoft_model_info", champion.bundle_hash[:12], "fruit", "champion", "1")] == 1
+    born = said[("codesoft_model_registered_timestamp_seconds", "fruit", "champion", "1")]
+    assert born == pytest.approx(champion.created_at.timestamp())
+    assert (said[("codesoft_feedback_accuracy", *of)], said[("codesoft_feedback_labels", *of)]) == (0.75, 4)
+    assert said[("codesoft_feedback_accuracy_low", *of)] < 0.75 < said[("codesoft_feedback_accuracy_high", *of)]
+    assert said[("codesoft_held_out_accuracy", *of)] == champion.metrics["accuracy"]["value"]
+    assert said[("codesoft_decisions", "approve", "fruit")] == 1
+    assert said[("codesoft_decisions", "roll_back", "fruit")] == 0
+    assert said[("codesoft_versions_waiting", "fruit")] == 0
 
 
 def test_a_database_that_hangs_holds_one_thread_and_no_scrape() -> None:
@@ -148,7 +214,7 @@ def test_a_silent_database_ends_neither_the_dispatcher_nor_a_scrape(tmp_path: Pa
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"postgres://codesoft:secret@127.0.0.1:{silent.getsockname()[1]}/codesoft"
         with dispatcher(tmp_path, address) as url:
-            assert scraped(url) == ""
+            assert "codesoft_pipeline_runs" not in scraped(url)
             log = tmp_path / "log"
             assert wait_until(lambda: {"metrics_not_read", "dispatch_failed"} <= set(log.read_text().split()), 15)
     assert "secret" not in log.read_text()

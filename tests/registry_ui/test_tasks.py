@@ -28,6 +28,8 @@ def test_what_is_sent_and_scheduled_is_a_task_of_ours() -> None:
         tasks.sync_registry,
         tasks.forget_kept_answers,
         tasks.settle_feedback,
+        tasks.count_performance,
+        tasks.forget_traffic,
         tasks.erase_inputs,
         tasks.look_for_documents,
     )

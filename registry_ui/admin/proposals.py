@@ -1,0 +1,77 @@
+"""What could be done about a model, in sentences, with a button each."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest
+
+from predictions.models import Deployment
+from registry_ui.admin.pages import Action
+from registry_ui.models import BackgroundTask
+from registry_ui.selectors import proposals_newest
+from registry_ui.services.access import REQUEST, Actor
+from registry_ui.services.model_card import metric_name
+from registry_ui.services.proposals import proposals_request
+from registry_ui.services.thresholds import threshold_propose
+
+
+class RetuneForm(forms.Form):
+    """The threshold that the page proposed, for the version that it named."""
+
+    threshold = forms.FloatField(min_value=0, max_value=1)
+    number = forms.IntegerField(min_value=1)
+    labels = forms.IntegerField(min_value=1)
+
+
+def proposals_context(request: HttpRequest, row: Deployment) -> dict[str, Any]:
+    """Of the champion alone: what was computed for another version is not shown."""
+    tasks = proposals_newest(model=row.model)
+    done = next((task for task in tasks if task.state == BackgroundTask.State.SUCCEEDED), None)
+    found = done.result if done and done.result["version"] == row.champion_version else None
+    return {
+        "proposals": found,
+        "proposals_at": done.finished_at if done else None,
+        "proposals_task": next((task for task in tasks if task.is_active), None),
+        "proposals_error": tasks[0].error if tasks and not tasks[0].is_active else "",
+        "retune": _worded(found["retune"]) if found and found["retune"] else None,
+        "recalibrate": _worded({"metric": "brier", **found["recalibrate"]}) if found and found["recalibrate"] else None,
+        "may_request_run": Actor.person(request.user).may(REQUEST, row.model),
+    }
+
+
+def _worded(gain: Mapping[str, Any]) -> dict[str, Any]:
+    """The gain as a person reads it: upwards is better, whichever way the metric points."""
+    lower_is_better = gain["metric"] in ("expected_cost", "brier")
+    low, high = sorted((-gain[end] if lower_is_better else gain[end]) for end in ("low", "high"))
+    return {
+        **gain,
+        "name": metric_name(gain["metric"]).lower(),
+        "gained": abs(gain["difference"]),
+        "least": low,
+        "most": high,
+        "is_sure": low > 0,
+        "percent_better": 100 * gain["probability_better"],
+    }
+
+
+def _compute(request: HttpRequest, row: Deployment, _: Mapping[str, Any]) -> str:
+    proposals_request(model=row.model, actor=Actor.person(request.user))
+    return "A worker looks at what could be done."
+
+
+def _retune(request: HttpRequest, row: Deployment, given: Mapping[str, Any]) -> str:
+    threshold_propose(
+        model=row.model,
+        number=given["number"],
+        threshold=given["threshold"],
+        reason=f"Re-tuned on {given['labels']} labelled answers.",
+        actor=Actor.person(request.user),
+    )
+    return f"A candidate that decides at {given['threshold']:.4g} is made and judged; it waits for a decision then."
+
+
+PROPOSAL_ACTIONS: dict[str, tuple[type[forms.Form], Action]] = {
+    "proposals": (forms.Form, _compute),
+    "retune": (RetuneForm, _retune),
+}

@@ -1,0 +1,202 @@
+"""What the last day asked of a model and how right its answers were: small on the home page, larger on the model's."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from math import isfinite
+
+from ml_pipeline.learning.bootstrap import Interval
+from registry_ui.admin.charts import Chart, Place, Series, chart, nice_top
+from registry_ui.admin.sparklines import Sparkline, spark_bars, spark_line
+from registry_ui.selectors import LiveAccuracy, LivePerformance
+from registry_ui.selectors.traffic import Traffic
+from registry_ui.services.model_card import metric_name
+
+SHOWN_METRICS = ("accuracy", "f1", "precision", "recall", "expected_cost")
+_LINES = ("candidate", "champion", "candidate second", "champion second")
+_HOURS = 24
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One figure with its small chart. `tone` is a class: worse where it wants a look."""
+
+    name: str
+    figure: str
+    note: str
+    spark: Sparkline | None
+    tone: str = ""
+
+
+def tiles(traffic: Traffic, live: LiveAccuracy | None) -> list[Tile]:
+    """Traffic, what was not answered, the time of an answer, and live accuracy."""
+    return [_traffic_tile(traffic), _refused_tile(traffic), _latency_tile(traffic), _accuracy_tile(live)]
+
+
+def traffic_charts(traffic: Traffic) -> list[Chart]:
+    """The last day of one model, with axes; none where nothing was asked."""
+    if not sum(traffic.requests) + sum(traffic.refused):
+        return []
+    labels = [(place / _HOURS, f"{traffic.starts[place * 2]:%H}:00") for place in range(0, _HOURS, 6)]
+    shown: list[tuple[str, str, str, Sequence[float | None]]] = [
+        ("traffic", "Predictions by half hour", "Predictions", list(map(float, traffic.rows))),
+        ("refused", "Not answered, share by half hour", "Share", traffic.refused_shares),
+        ("latency", "Time of an answer, p95", "Milliseconds", [_milliseconds(one) for one in traffic.p95_seconds]),
+    ]
+    return [
+        chart(
+            name=f"chart-{name}",
+            title=title,
+            description=f"{title}, over the last day: at most {max(filter(None, values), default=0.0):.3g}.",
+            axes=("Time (UTC)", unit),
+            series=[Series(title, "candidate", _places(values))],
+            top=nice_top(max(filter(None, values), default=0.0)),
+            x_labels=labels,
+        )
+        for name, title, unit, values in shown
+    ]
+
+
+def accuracy_chart(live: LiveAccuracy) -> Chart:
+    """The champion's accuracy by day of the last month, with 95 % intervals."""
+    days = len(live.by_day)
+    known = [((place + 0.5) / days, day) for place, day in enumerate(live.by_day) if day is not None]
+    series = [
+        Series(f"version {live.version}", "candidate", [(x, day.value) for x, day in known], dots=True),
+        Series("95 % interval", "whisker candidate", _whiskers(known)),
+    ]
+    if live.held_out is not None:
+        series.append(Series("held-out", "guide", [(0.0, live.held_out), (1.0, live.held_out)]))
+    heights = [day.low for _, day in known] + ([] if live.held_out is None else [live.held_out])
+    first = live.until - timedelta(days=days - 1)
+    return chart(
+        name="chart-live",
+        title="Live accuracy by day",
+        description=f"{_percent(live.accuracy.value)} of {live.labels} labelled answers of the last month were right.",
+        axes=("Day", "Accuracy"),
+        series=series,
+        bottom=_bottom(heights),
+        x_labels=[((place + 0.5) / days, f"{first + timedelta(days=place):%d %b}") for place in range(0, days, 7)],
+    )
+
+
+def performance_charts(performance: LivePerformance) -> list[Chart]:
+    """Each metric over time: a line with 95 % intervals a version, at most two, and their held-out values."""
+    versions = performance.versions[:2]
+    starts = sorted({period.start for version in versions for period in version.periods})
+    if not starts:
+        return []
+    place = {start: (index + 0.5) / len(starts) for index, start in enumerate(starts)}
+    every = max(1, len(starts) // 4)
+    labels = [(place[start], f"{start:%d %b}") for start in starts[::every]]
+    return [_performance_chart(performance, name, place, labels) for name in SHOWN_METRICS]
+
+
+def _performance_chart(
+    performance: LivePerformance, metric: str, place: Mapping[date, float], labels: Sequence[tuple[float, str]]
+) -> Chart:
+    series, heights = [], []
+    for version, kind in zip(performance.versions[:2], _LINES, strict=False):
+        known = [(place[one.start], one.metrics[metric]) for one in version.periods]
+        known = [(x, interval) for x, interval in known if isfinite(interval.value)]
+        series += [
+            Series(f"version {version.number}", kind, [(x, one.value) for x, one in known], dots=True),
+            Series("95 % interval", f"whisker {kind}", _whiskers(known)),
+        ]
+        heights += [end for _, one in known for end in (one.low, one.high)]
+    newest = performance.versions[0]
+    if (held_out := newest.held_out.get(metric)) is not None:
+        value = held_out["value"]
+        series.append(Series(f"version {newest.number}, held-out", "guide", [(0.0, value), (1.0, value)]))
+        heights.append(value)
+    is_share = metric != "expected_cost"
+    top = 1.0 if is_share else nice_top(max(heights, default=0.0))
+    title = f"{metric_name(metric)} by {performance.step}"
+    total = newest.total
+    return chart(
+        name=f"chart-live-{metric}",
+        title=title,
+        description=f"{title}, of {total.labels} labelled answers of version {newest.number}: "
+        f"{total.metrics[metric].value:.4g} in all.",
+        axes=("Day" if performance.step == "day" else "Week", metric_name(metric)),
+        series=series,
+        top=top,
+        bottom=_bottom(heights) if is_share else 0.0,
+        x_labels=labels,
+    )
+
+
+def _bottom(heights: Sequence[float]) -> float:
+    """Where the axis of a share begins, so that its fifths read well and nothing lies below."""
+    lowest = min(heights, default=0.0)
+    return next(bottom for bottom in (0.95, 0.9, 0.75, 0.5, 0.0) if bottom <= lowest)
+
+
+def _whiskers(known: Sequence[tuple[float, Interval]]) -> list[Place]:
+    """A vertical line for each interval."""
+    return [point for x, one in known for point in ((x, one.low), (x, one.high), (x, None))]
+
+
+def _places(values: Sequence[float | None]) -> list[Place]:
+    return [((index + 0.5) / len(values), value) for index, value in enumerate(values)]
+
+
+def _traffic_tile(traffic: Traffic) -> Tile:
+    rows = sum(traffic.rows)
+    busiest = max(range(len(traffic.rows)), key=lambda place: traffic.rows[place])
+    told = f"{rows} predictions in 24 hours"
+    if rows:
+        told += f", most at {traffic.starts[busiest]:%H:%M} UTC: {traffic.rows[busiest]} in half an hour"
+    return Tile("Predictions", _count(rows), "in 24 hours", spark_bars(traffic.rows, told))
+
+
+def _refused_tile(traffic: Traffic) -> Tile:
+    share = traffic.refused_share
+    if share is None:
+        return Tile("Not answered", "–", "nothing was asked", None)
+    told = ", ".join(f"{code} {count}" for code, count in list(traffic.codes.items())[:3])
+    spark = spark_bars(
+        traffic.refused_shares, f"{_percent(share)} of the requests were not answered", kind="bars bad", least_top=0.1
+    )
+    return Tile("Not answered", _percent(share), told or "every request was", spark, "worse" if share > 0.05 else "")
+
+
+def _latency_tile(traffic: Traffic) -> Tile:
+    seconds = traffic.whole_p95_seconds
+    if seconds is None:
+        return Tile("Time, p95", "–", "nothing was answered", None)
+    told = f"95 % of the answers took less than {_time(seconds)}"
+    return Tile("Time, p95", _time(seconds), "inside the service", spark_line(traffic.p95_seconds, told))
+
+
+def _accuracy_tile(live: LiveAccuracy | None) -> Tile:
+    if live is None:
+        return Tile("Live accuracy", "–", "no true label known", None)
+    accuracy = live.accuracy
+    told = f"{_percent(accuracy.value)} of {live.labels} labelled answers of 30 days were right"
+    by_day = [None if day is None else day.value for day in live.by_day]
+    known = [value for value in (*by_day, live.held_out) if value is not None]
+    spark = spark_line(by_day, told, bottom=min(known) - 0.05, top=max(known) + 0.01, guide=live.held_out)
+    fell = live.held_out is not None and accuracy.high < live.held_out
+    note = f"{_percent(accuracy.low)} to {_percent(accuracy.high)}, {_count(live.labels)} labels"
+    return Tile("Live accuracy", _percent(accuracy.value), note, spark, "worse" if fell else "")
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else 1_000 * seconds
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.2g} s" if seconds >= 1 else f"{1_000 * seconds:.2g} ms"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
+
+
+def _count(number: int) -> str:
+    """Short enough for a tile."""
+    for size, ending in ((1_000_000, " m"), (10_000, " k")):
+        if number >= size:
+            return f"{number / (1_000 if ending == ' k' else size):.3g}{ending}"
+    return f"{number:,}".replace(",", " ")
