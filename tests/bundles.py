@@ -127,5 +127,6 @@ _WINE: dict[str, Any] = {
     "decision": {},
     "evaluation": {},
     "promotion": {},
+    "monitoring": {},
     "serving": {},
 }

@@ -68,6 +68,7 @@ def wine_block() -> str:
     decision: {{objective: accuracy}}
     evaluation: {{}}
     promotion: {{mode: manual, metric: accuracy, floors: {{accuracy: 0.8}}}}
+    monitoring: {{}}
     serving: {{}}
 """
 

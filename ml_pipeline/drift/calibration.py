@@ -8,6 +8,7 @@ smoothed by an exponential fitted to the draws beyond the 95th percentile (peaks
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
@@ -66,7 +67,7 @@ def _drawn(counted: Counted, rows: int, draws: int, generator: np.random.Generat
         mine, theirs = (
             np.asarray(joined @ _weights(counted.rows, drawn, size, generator).T).T for drawn in (counted.rows, rows)
         )
-        cells = [slice(low, high) for low, high in zip(borders, borders[1:], strict=False)]
+        cells = [slice(low, high) for low, high in pairwise(borders)]
         values = [
             measure.distance(mine[:, part], theirs[:, part])
             for measure, part in zip(counted.measures, cells, strict=True)

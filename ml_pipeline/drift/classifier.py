@@ -123,9 +123,7 @@ class DomainClassifier:
 def _codes(inputs: Mapping[str, InputField], rows: Sequence[Row]) -> dict[str, dict[str, float]]:
     """A number for each word of the reference."""
     return {
-        name: {
-            word: float(code) for code, word in enumerate(sorted({as_word(row[name]) for row in rows if row[name]}))
-        }
+        name: {word: float(code) for code, word in enumerate(sorted({as_word(row[name]) for row in rows if row[name]}))}
         for name, field in inputs.items()
         if field.type == "category"
     }
@@ -134,5 +132,3 @@ def _codes(inputs: Mapping[str, InputField], rows: Sequence[Row]) -> dict[str, d
 def _folds(keys: Any) -> Any:
     """A fold for each key, the same for equal ones in every process."""
     return np.array([int(sha256_hex(repr(key).encode())[:8], 16) % FOLDS for key in keys], dtype=np.int64)
-
-

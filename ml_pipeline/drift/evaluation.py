@@ -6,7 +6,7 @@ says what chance alone makes of two samples of these sizes. At most `FALSE_ALARM
 
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,8 @@ from ml_pipeline.inputs import Row
 from ml_pipeline.spec import TextInput
 
 FALSE_ALARMS = 0.005
-_COUNTED, _CLASSIFIER = 0.6 * FALSE_ALARMS, 0.2 * FALSE_ALARMS  # the rest is for known labels, where there are any
+# Shared out: counted statistics together, the classifier, and the metric of known labels where there are any.
+_COUNTED, _CLASSIFIER, LIVE_FALSE_ALARMS = 0.6 * FALSE_ALARMS, 0.2 * FALSE_ALARMS, 0.2 * FALSE_ALARMS
 REFERENCE_ROWS = 10_000  # of the held-out rows, evenly spread
 _SHOWN = 12  # cells of a picture
 _STEP = 1.1  # window sizes that share a calibration differ by less than this factor
@@ -39,7 +40,7 @@ class Statistic:
     value: float
     threshold: float
     bound: float
-    shown: list[tuple[str, float, float]] = field(default_factory=list)
+    shown: tuple[tuple[str, float, float], ...] = ()
 
     @property
     def alarms(self) -> bool:
@@ -112,10 +113,10 @@ class PreparedReference:
             )
         ]
         tell("telling rows apart")
-        if self._classifier is not None and self._classifier.useful and window.rows:
-            found.append(self._told_apart(window.rows, sizes.get("rows", len(window.rows)), thresholds))
-        found.sort(key=lambda one: (-one.alarms, -one.beyond, one.kind, one.field))
-        return Evaluation(found, min(sizes.values()))
+        if (classifier := self._classifier) is not None and classifier.useful and window.rows:
+            bound = classifier.chance_bound(sizes["rows"], false_alarms=_CLASSIFIER)
+            found.append(Statistic("classifier", "", classifier.auc(window.rows), thresholds["classifier"], bound))
+        return Evaluation(ranked(found), sizes.get("rows", sizes["answers"]))
 
     def _prepare_inputs(self, rows: Sequence[Row]) -> None:
         keys = [row_key(row) for row in rows]
@@ -163,10 +164,10 @@ class PreparedReference:
             self._bounds[key] = dict(zip(stepped, bounds, strict=True))
         return self._bounds[key]
 
-    def _told_apart(self, rows: Sequence[Row], effective: int, thresholds: Mapping[Kind, float]) -> Statistic:
-        assert self._classifier is not None
-        bound = self._classifier.chance_bound(effective, false_alarms=_CLASSIFIER)
-        return Statistic("classifier", "", self._classifier.auc(rows), thresholds["classifier"], bound)
+
+def ranked(statistics: Sequence[Statistic]) -> list[Statistic]:
+    """Those that alarm first, then by how much of their limit they reach."""
+    return sorted(statistics, key=lambda one: (-one.alarms, -one.beyond, one.kind, one.field))
 
 
 def _reads_words(bundle: ModelBundle, name: str, declared: Any) -> bool:
@@ -186,5 +187,5 @@ def _statistic(measure: Measure, total: tuple[Any, Any], bound: float, threshold
     value = float(measure.distance(reference, window)[0])
     shares = [counts[0] / max(counts.sum(), 1.0) for counts in total]
     changed = sorted(range(len(measure.cells)), key=lambda cell: -abs(shares[0][cell] - shares[1][cell]))[:_SHOWN]
-    shown = [(measure.cells[cell], float(shares[0][cell]), float(shares[1][cell])) for cell in sorted(changed)]
+    shown = tuple((measure.cells[cell], float(shares[0][cell]), float(shares[1][cell])) for cell in sorted(changed))
     return Statistic(measure.kind, measure.field, value, thresholds[measure.kind], bound, shown)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -89,5 +90,5 @@ def _bin_names(edges: NDArray[np.float64]) -> tuple[str, ...]:
     shown = [plain_number(float(f"{edge:.4g}")) for edge in edges]
     if not shown:
         return ("any",)
-    between = [f"{low} to {high}" for low, high in zip(shown, shown[1:], strict=False)]
+    between = [f"{low} to {high}" for low, high in pairwise(shown)]
     return (f"up to {shown[0]}", *between, f"above {shown[-1]}")

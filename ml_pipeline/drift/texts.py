@@ -40,7 +40,7 @@ def text_measures(name: str, values: Values, known: WordsKnown | None, *, whole:
 
 
 def words_known(bundle: ModelBundle, name: str) -> WordsKnown | None:
-    """A count of a value's words that the model never kept in training, and of the others; None without such a block."""
+    """How many words of a value the model never kept in training, and how many it knows; None where it reads none."""
     for block in bundle.pipeline.encoder.blocks:
         declared = block.declared
         if declared.kind == "word_ngrams" and name in declared.columns and isinstance(block, NgramBlock):

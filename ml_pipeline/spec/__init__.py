@@ -10,6 +10,7 @@ from ml_pipeline.spec.inputs import (
     TextInput,
 )
 from ml_pipeline.spec.model import ModelSpec, SpecSection
+from ml_pipeline.spec.monitoring import Monitoring, Thresholds
 from ml_pipeline.spec.sections import (
     Backtest,
     Contract,
@@ -41,6 +42,7 @@ __all__ = [
     "InputField",
     "IntegerInput",
     "ModelSpec",
+    "Monitoring",
     "NumberInput",
     "Promotion",
     "Serving",
@@ -49,4 +51,5 @@ __all__ = [
     "Split",
     "Target",
     "TextInput",
+    "Thresholds",
 ]

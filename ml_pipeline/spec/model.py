@@ -8,6 +8,7 @@ from ml_pipeline.errors import InvalidSpec
 from ml_pipeline.learning.cleaning import CLEANERS
 from ml_pipeline.spec.base import Declared
 from ml_pipeline.spec.inputs import INPUT_TYPES, InputField
+from ml_pipeline.spec.monitoring import Monitoring
 from ml_pipeline.spec.sections import (
     Contract,
     Decision,
@@ -36,6 +37,7 @@ SpecSection = Literal[
     "decision",
     "evaluation",
     "promotion",
+    "monitoring",
     "serving",
 ]
 
@@ -81,6 +83,7 @@ class ModelSpec(Declared):
     decision: Decision
     evaluation: Evaluation
     promotion: Promotion
+    monitoring: Monitoring
     serving: Serving
 
     @classmethod
@@ -142,7 +145,7 @@ class ModelSpec(Declared):
 
     def public(self) -> dict[str, Any]:
         """What travels inside the bundle: everything but the policy, which may change without a new version."""
-        return self.model_dump(mode="json", by_alias=True, exclude={"promotion", "source", "contract"})
+        return self.model_dump(mode="json", by_alias=True, exclude={"promotion", "monitoring", "source", "contract"})
 
     def _check_features(self) -> None:
         for block in self.features.blocks:

@@ -26,7 +26,7 @@ def register(model: str) -> None:
 
 def recommend(artifacts: Artifacts, spec: ModelSpec) -> dict[str, Any]:
     """What the files of `artifacts` and the policy of `spec` recommend; see `ml_pipeline.recommendation`."""
-    return recommendation(
+    recommended = recommendation(
         report=json.loads(artifacts.report.read_bytes()),
         metrics=json.loads(artifacts.metrics.read_bytes()),
         scores=read_scores(artifacts.scores),
@@ -34,6 +34,7 @@ def recommend(artifacts: Artifacts, spec: ModelSpec) -> dict[str, Any]:
         promotion=spec.promotion,
         draws=spec.evaluation.bootstrap,
     )
+    return {**recommended, "monitoring": spec.monitoring.model_dump(mode="json")}
 
 
 if __name__ == "__main__":

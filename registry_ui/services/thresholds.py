@@ -149,7 +149,7 @@ def _recommendation(
     from ml_pipeline.recommendation import recommendation  # noqa: PLC0415
     from ml_pipeline.spec.sections import Promotion  # noqa: PLC0415
 
-    return recommendation(
+    recommended = recommendation(
         report=report,
         metrics=judged.values,
         scores=judged.scores,
@@ -157,6 +157,7 @@ def _recommendation(
         promotion=Promotion.model_validate(version.recommendation["promotion"]),
         draws=Yardstick.of_public(version.spec).draws,
     )
+    return {**recommended, "monitoring": version.recommendation.get("monitoring", {})}
 
 
 def _published(task: BackgroundTask, root: Path, progress: Progress) -> Published | None:

@@ -37,6 +37,7 @@ def block(**changes: Any) -> dict[str, Any]:
         "decision": {},
         "evaluation": {},
         "promotion": {},
+        "monitoring": {},
         "serving": {},
     } | changes
 

@@ -82,7 +82,7 @@ def test_a_stage_declares_exactly_the_spec_sections_that_it_reads(name: str) -> 
     listed = {param.removeprefix(prefix) for param in stage(name)["params"]}
     read = sections_read(name)
     if name in READS_THE_PUBLIC_SPEC:
-        read |= set(get_args(SpecSection)) - {"promotion", "source", "contract"}
+        read |= set(get_args(SpecSection)) - {"promotion", "monitoring", "source", "contract"}
     assert listed == read
 
 
@@ -114,8 +114,8 @@ def source(file: str) -> str:
 
 
 def test_the_public_spec_is_what_evaluation_declares() -> None:
-    public = set(ModelSpec.model_fields) - {"promotion", "source", "contract"}
-    assert public == set(get_args(SpecSection)) - {"promotion", "source", "contract"}
+    public = set(ModelSpec.model_fields) - {"promotion", "monitoring", "source", "contract"}
+    assert public == set(get_args(SpecSection)) - {"promotion", "monitoring", "source", "contract"}
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -35,6 +35,7 @@ BLOCK: dict[str, Any] = {
     "decision": {},
     "evaluation": {"slices": ["colour"], "bootstrap": 200},
     "promotion": {"metric": "accuracy", "floors": {"accuracy": 0.75}},
+    "monitoring": {},
     "serving": {},
 }
 

@@ -49,6 +49,7 @@ def block(**changes: Any) -> dict[str, Any]:
         "decision": {"objective": "f1"},
         "evaluation": {"slices": ["team"], "bootstrap": 100, "golden_samples": 4},
         "promotion": {},
+        "monitoring": {},
         "serving": {},
     } | changes
 

@@ -49,6 +49,7 @@ BLOCK = {
     "decision": {},
     "evaluation": {"bootstrap": 200},
     "promotion": {"metric": "accuracy", "floors": {"accuracy": 0.85}},
+    "monitoring": {},
     "serving": {},
 }
 

@@ -1,0 +1,32 @@
+"""What each statistic is called, and what it says, for people. Imports nothing: pages read it."""
+
+from typing import NamedTuple
+
+
+class Wording(NamedTuple):
+    """A name, and a sentence about what its value is."""
+
+    name: str
+    meaning: str
+
+
+_DISTANCE = "Jensen-Shannon distance: 0 is the same, 1 has nothing in common."
+
+STATISTICS: dict[str, Wording] = {
+    "distribution": Wording("Distribution", f"How far the values' shares moved. {_DISTANCE}"),
+    "missing": Wording("Missing", "Difference of the share of rows without a value."),
+    "unknown": Wording("Unknown words", "Difference of the share of words that the model never learned."),
+    "length": Wording("Length", f"How far the lengths of texts moved. {_DISTANCE}"),
+    "vocabulary": Wording("Vocabulary", f"How far the shares of frequent words moved. {_DISTANCE}"),
+    "classifier": Wording(
+        "Domain classifier", "How well a model tells these rows from the held-out ones (ROC AUC): 0.5 is not at all."
+    ),
+    "labels": Wording("Answers", "How large a share of the answers went from some labels to others."),
+    "probability": Wording("Probability", f"How far the answered probabilities moved. {_DISTANCE}"),
+    "expected_accuracy": Wording(
+        "Expected accuracy", "How many fewer answers are right, by what their calibrated probabilities let expect."
+    ),
+    "live_performance": Wording(
+        "Live performance", "By how much the metric of answers with known labels is below that of the held-out rows."
+    ),
+}
