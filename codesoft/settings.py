@@ -231,6 +231,7 @@ CELERY_BEAT_SCHEDULE = {
         "sync_registry": 300.0,
         "forget_kept_answers": 3600.0,
         "settle_feedback": 60.0,
+        "schedule_drift": 300.0,
         "erase_inputs": 86_400.0,
     }.items()
 }

@@ -10,6 +10,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from ml_pipeline.compatibility import Incompatibility, declared_inputs, incompatibilities
+from ml_pipeline.spec.monitoring import Monitoring
 from ml_pipeline.spec.sections import Freeze, Promotion
 from registry_ui.models import ApprovalRequest, ModelVersion
 
@@ -28,6 +29,11 @@ class FreezeInForce:
 def promotion_of(version: ModelVersion) -> Promotion:
     """The promotion policy that the version came with."""
     return Promotion.model_validate(version.recommendation.get("promotion", {}))
+
+
+def monitoring_of(version: ModelVersion) -> Monitoring:
+    """How the version is watched; as by default where it was registered before that was declared."""
+    return Monitoring.model_validate(version.recommendation.get("monitoring", {}))
 
 
 def freeze_in_force(*, version: ModelVersion, holder: ModelVersion | None) -> FreezeInForce | None:

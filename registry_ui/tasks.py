@@ -10,6 +10,7 @@ from predictions.idempotency.answers import forget_old_answers
 from registry_ui.services import (
     background,
     delivery,
+    drift,
     execution,
     feedback,
     mirroring,
@@ -57,6 +58,11 @@ def deliver_notifications() -> None:
 @shared_task
 def settle_feedback() -> None:
     feedback.feedback_settle()
+
+
+@shared_task
+def schedule_drift() -> None:
+    drift.drift_schedule()
 
 
 @shared_task

@@ -2,8 +2,8 @@
 
 The estimate is CBPE's idea (confidence-based performance estimation: Białek, Kuberski, Perrakis & Bifet 2024, after
 NannyML): a calibrated probability says how often the decision is right, so that the mean of these is the expected
-accuracy, and sums of them the expected confusion matrix. It holds while the inputs move and what they mean does not: it cannot see
-that the same inputs have other labels now.
+accuracy, and sums of them the expected confusion matrix. It holds while the inputs move and what they mean does not:
+it cannot see that the same inputs have other labels now.
 """
 
 from collections.abc import Sequence

@@ -30,3 +30,9 @@ STATISTICS: dict[str, Wording] = {
         "Live performance", "By how much the metric of answers with known labels is below that of the held-out rows."
     ),
 }
+
+
+def statistic_name(kind: str, field: str) -> str:
+    """As in "vocabulary of text"."""
+    name = STATISTICS[kind].name.lower()
+    return f"{name} of {field}" if field else name

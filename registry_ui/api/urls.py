@@ -4,7 +4,15 @@ from django.urls import re_path
 
 from registry_ui.api.hooks import MlflowHookView
 from registry_ui.api.receipts import FeedbackView, ReceiptView, VerifyView
-from registry_ui.api.views import CancellationView, DecisionsView, RunsView, RunView, ServedView, VersionsView
+from registry_ui.api.views import (
+    CancellationView,
+    DecisionsView,
+    DriftView,
+    RunsView,
+    RunView,
+    ServedView,
+    VersionsView,
+)
 
 _MODEL = r"^models/(?P<model>[^/]+)"
 _PREDICTION = r"^predictions/(?P<prediction>[^/]+)"
@@ -17,6 +25,7 @@ urlpatterns = [
     re_path(_MODEL + r"/versions/?$", VersionsView.as_view(), name="api-versions"),
     re_path(_MODEL + r"/versions/(?P<number>[0-9]{1,9})/decisions/?$", DecisionsView.as_view(), name="api-decisions"),
     re_path(_MODEL + r"/served/?$", ServedView.as_view(), name="api-served"),
+    re_path(_MODEL + r"/drift/?$", DriftView.as_view(), name="api-drift"),
     re_path(_MODEL + r"/runs/?$", RunsView.as_view(), name="api-runs"),
     re_path(_MODEL + r"/runs/(?P<run>[0-9a-fA-F-]{1,36})/?$", RunView.as_view(), name="api-run"),
     re_path(

@@ -17,6 +17,7 @@ class Notification(models.Model):
     class Event(models.TextChoices):
         APPROVAL_REQUESTED = "approval_requested", "Approval requested"
         DECIDED = "decided", "Decided"
+        DRIFTED = "drifted", "Drifted"
         TEST = "test", "Test"
 
     class Channel(models.TextChoices):

@@ -95,6 +95,7 @@ class BackgroundTask(LeasedWork):
         SYNC = "sync", "Sync with the tracking server"
         FLIPS = "flips", "Decisions that would flip"
         THRESHOLD = "threshold", "A candidate with another threshold"
+        DRIFT = "drift", "Drift evaluation"
 
     class State(models.TextChoices):
         QUEUED = "queued", "Queued"

@@ -1,5 +1,6 @@
 """Every read of the registry."""
 
+from registry_ui.selectors.drift import champion_answers, drift_is_due, drift_judged, drift_reports, drift_task
 from registry_ui.selectors.history import (
     Served,
     ServiceHistory,
@@ -78,6 +79,7 @@ __all__ = [
     "ServiceHistory",
     "TokenDescribed",
     "active_run",
+    "champion_answers",
     "champion_at",
     "champion_get",
     "champion_of",
@@ -86,6 +88,10 @@ __all__ = [
     "deployment_get",
     "deployments_found",
     "deployments_with_switch",
+    "drift_is_due",
+    "drift_judged",
+    "drift_reports",
+    "drift_task",
     "fault_columns",
     "flips_done",
     "four_eyes_switch",

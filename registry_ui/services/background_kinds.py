@@ -4,6 +4,7 @@ from typing import Any
 
 from registry_ui.models import BackgroundTask
 from registry_ui.services.background import Progress, Work
+from registry_ui.services.drift import drift_evaluate
 from registry_ui.services.flips import flips_compute
 from registry_ui.services.mirroring import outbox_mirror
 from registry_ui.services.syncing import registry_sync
@@ -20,4 +21,5 @@ KINDS: dict[str, Work] = {
     BackgroundTask.Kind.SYNC: _sync,
     BackgroundTask.Kind.FLIPS: flips_compute,
     BackgroundTask.Kind.THRESHOLD: threshold_candidate,
+    BackgroundTask.Kind.DRIFT: drift_evaluate,
 }
