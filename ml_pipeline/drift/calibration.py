@@ -38,14 +38,18 @@ def chance_bounds(parts: Sequence[tuple[Counted, int]], *, false_alarms: float, 
     """For each part, which stands for a window of so many rows, the bound of each of its measures.
 
     At most `false_alarms` of all undrifted windows have any statistic beyond its bound. Parts are drawn apart from each
-    other: what their statistics have in common would only lower the bound.
+    other: what their statistics have in common would only lower the bound. What no row of the reference has, no draw
+    has: the bound is then what so many rows without a case cannot exclude (the rule of three, for other odds).
     """
     generator = np.random.default_rng(SEED)
     drawn = [_drawn(counted, rows, draws, generator) for counted, rows in parts]
     centres = [(values.mean(axis=0), values.std(axis=0)) for values in drawn]
     largest = np.max([_largest(values, *centre) for values, centre in zip(drawn, centres, strict=True)], axis=0)
     beyond = tail_quantile(largest, false_alarms)
-    return [mean + beyond * deviation for mean, deviation in centres]
+    return [
+        np.where(deviation > 0, mean + beyond * deviation, -np.log(false_alarms) * (1 / counted.rows + 1 / rows))
+        for (mean, deviation), (counted, rows) in zip(centres, parts, strict=True)
+    ]
 
 
 def tail_quantile(values: Floats, share: float) -> float:

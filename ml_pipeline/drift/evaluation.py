@@ -97,7 +97,7 @@ class PreparedReference:
         self._bounds: dict[tuple[tuple[str, int], ...], dict[str, Any]] = {}
 
     def evaluate(
-        self, window: Sample, thresholds: Mapping[Kind, float], *, tell: Callable[[str], None] = lambda _: None
+        self, window: Sample, thresholds: Mapping[str, float], *, tell: Callable[[str], None] = lambda _: None
     ) -> Evaluation:
         """Every statistic of the window; those of inputs where the reference's and the window's are at hand."""
         tell("counting")
@@ -182,7 +182,7 @@ def _total(counts: Any) -> Any:
     return np.asarray(counts.sum(axis=0), dtype=np.float64).reshape(1, -1)
 
 
-def _statistic(measure: Measure, total: tuple[Any, Any], bound: float, thresholds: Mapping[Kind, float]) -> Statistic:
+def _statistic(measure: Measure, total: tuple[Any, Any], bound: float, thresholds: Mapping[str, float]) -> Statistic:
     reference, window = total
     value = float(measure.distance(reference, window)[0])
     shares = [counts[0] / max(counts.sum(), 1.0) for counts in total]

@@ -16,7 +16,7 @@ from ml_pipeline.spec import InputField
 
 BINS = 10
 _CATEGORIES = 20
-_RARE = 5  # a word that fewer rows of the reference have is counted with the others
+RARE = 5  # a word that fewer rows of the reference have is counted with the others
 OTHERS = "others"
 
 
@@ -71,7 +71,7 @@ def _missing(name: str) -> Measure:
 
 def _words(name: str, present: Values) -> Measure:
     common = Counter(map(as_word, present)).most_common(_CATEGORIES)
-    return words_counted("distribution", name, [word for word, rows in common if rows >= _RARE], as_word)
+    return words_counted("distribution", name, [word for word, rows in common if rows >= RARE], as_word)
 
 
 def _as_numbers(values: Values) -> NDArray[np.float64]:

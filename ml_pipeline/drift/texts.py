@@ -10,7 +10,7 @@ from scipy import sparse
 
 from ml_pipeline.bundle.model_bundle import ModelBundle
 from ml_pipeline.drift.distances import jensen_shannon, share_difference
-from ml_pipeline.drift.fields import OTHERS, binned
+from ml_pipeline.drift.fields import OTHERS, RARE, binned
 from ml_pipeline.drift.measures import Measure, Values, columns
 from ml_pipeline.learning.encoding import NgramBlock
 from ml_pipeline.learning.row_cleaning import clean_row
@@ -67,9 +67,12 @@ def _lengths(values: Values) -> Any:
 
 
 def _vocabulary(name: str, texts: Sequence[str]) -> Measure:
-    """The distance of the shares of the reference's most frequent words, all others counted as one."""
-    counted = Counter(word for text in texts for word in words_of(text))
-    frequent = [word for word, _ in counted.most_common(_FREQUENT)]
+    """The distance of the shares of the words that most of the reference's rows have, all others counted as one.
+
+    A word of few rows is chosen for its luck, and has less of it in any other sample.
+    """
+    rows_with = Counter(word for text in texts for word in set(words_of(text)))
+    frequent = [word for word, rows in rows_with.most_common(_FREQUENT) if rows >= RARE]
     places = {word: place for place, word in enumerate(frequent)}
 
     def count(values: Values) -> sparse.csr_matrix:
