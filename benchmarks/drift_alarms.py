@@ -5,6 +5,7 @@ the other half, of 500 and 5,000 rows (`--draws` each) and of 50,000 (a tenth as
 every tenth of the draws, so that no lucky cut decides; draws from one cut share its fate, which the interval does not
 know. Drifted windows are 500 tweets each, answered by the sentiment model.
 
+"""
 import argparse
 import gzip
 import json
