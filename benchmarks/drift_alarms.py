@@ -6,6 +6,7 @@ every tenth of the draws, so that no lucky cut decides; draws from one cut share
 know. Drifted windows are 500 tweets each, answered by the sentiment model.
 
 """
+
 import argparse
 import gzip
 import json

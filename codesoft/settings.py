@@ -312,6 +312,7 @@ UNFOLD = {
                 "separator": True,
                 "items": [
                     _menu("Predictions", "insights", "predictions_prediction_changelist"),
+                    _menu("Drift", "trending_down", "registry_ui_driftreport_changelist"),
                     _menu("Observations", "visibility", "predictions_observation_changelist"),
                 ],
             },

@@ -65,8 +65,13 @@ def chart(
     series: Sequence[Series],
     top: float = 1.0,
     marker: float | None = None,
+    x_labels: Sequence[tuple[float, str]] = (),
 ) -> Chart:
-    """A chart over the unit interval, its vertical axis from 0 to `top`; `marker` is a vertical line at that x."""
+    """A chart over the unit interval, its vertical axis from 0 to `top`; `marker` is a vertical line at that x.
+
+    `x_labels` stand in the place of the interval's own numbers.
+    """
+    fifths = [(step / _TICKS, f"{step / _TICKS:g}") for step in range(_TICKS + 1)]
     return Chart(
         name=name,
         title=title,
@@ -74,7 +79,7 @@ def chart(
         x_label=axes[0],
         y_label=axes[1],
         lines=[_line(one, top) for one in series if one.points],
-        x_ticks=[Tick(_x(step / _TICKS), f"{step / _TICKS:g}") for step in range(_TICKS + 1)],
+        x_ticks=[Tick(_x(at), text) for at, text in x_labels or fifths],
         y_ticks=[Tick(_y(top * step / _TICKS, top), f"{top * step / _TICKS:.2g}") for step in range(_TICKS + 1)],
         marker=None if marker is None else _x(marker),
     )

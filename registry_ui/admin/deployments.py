@@ -12,6 +12,7 @@ from django.urls import URLPattern, path
 
 from predictions.models import Deployment, Generation
 from registry_ui.admin import comparing, granting
+from registry_ui.admin.drift import drift_ask, drift_panel
 from registry_ui.admin.mirror import mirror_context
 from registry_ui.admin.pages import Action, ConfirmedForm, PageAdmin, ServingForm, given_confirmation, labelled
 from registry_ui.models import ModelVersion, PipelineRun
@@ -86,6 +87,7 @@ class DeploymentAdmin(PageAdmin):
             "end_canary": (EndCanaryForm, _end_canary),
             "retire": (ConfirmedForm, _retire),
             "retrain": (forms.Form, _retrain),
+            "drift": (forms.Form, drift_ask),
             **granting.MODEL_ACTIONS,
             "sync": (forms.Form, _sync),
         }
@@ -116,6 +118,7 @@ class DeploymentAdmin(PageAdmin):
             "may_roll_back": actor.may(ROLL_BACK, row.model),
             "may_request_run": actor.may(REQUEST, row.model),
             **(granting.context(row) if actor.may(ADMINISTER, row.model) else {}),
+            **drift_panel(request, row),
             **mirror_context(request, [row.model], row.model),
         }
 
