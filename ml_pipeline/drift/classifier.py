@@ -22,6 +22,7 @@ from ml_pipeline.inputs import Row
 from ml_pipeline.learning.values import as_word
 from ml_pipeline.spec import InputField
 
+CHANCE = 0.5  # the area of a classifier that found nothing
 FOLDS = 5
 _SPLITS = 20
 _COLUMNS = 2**16
@@ -50,7 +51,9 @@ class DomainClassifier:
     def auc(self, window: Sequence[Row]) -> float:
         """Of these rows against the reference, at least 0.5: a classifier that is worse than chance found nothing."""
         kept = [window[place] for place in spread(len(window), TEXT_ROWS)]
-        return max(0.5, self._measured(self._reference, self._folds, self._features(kept), _folds(map(row_key, kept))))
+        return max(
+            CHANCE, self._measured(self._reference, self._folds, self._features(kept), _folds(map(row_key, kept)))
+        )
 
     def chance_bound(self, rows: int, *, false_alarms: float) -> float:
         """What `false_alarms` of undrifted windows of so many rows pass.
@@ -62,7 +65,7 @@ class DomainClassifier:
         if self._deviation is None:
             self._deviation = self._halves_deviation()
         scale = np.sqrt((1 / own + 1 / min(rows, TEXT_ROWS)) / (4 / own))
-        return float(0.5 + stats.t.ppf(1 - false_alarms, _SPLITS) * self._deviation * scale)
+        return float(CHANCE + stats.t.ppf(1 - false_alarms, _SPLITS) * self._deviation * scale)
 
     def _halves_deviation(self) -> float:
         """The root mean square distance from 0.5 of halves of the reference, drawn without replacement."""
@@ -71,7 +74,7 @@ class DomainClassifier:
         for _ in range(_SPLITS):
             first, second = np.array_split(generator.permutation(self._reference.shape[0]), 2)
             halves = (self._reference[first], self._folds[first], self._reference[second], self._folds[second])
-            found.append(self._measured(*halves) - 0.5)
+            found.append(self._measured(*halves) - CHANCE)
         return float(np.sqrt(np.mean(np.square(found))))
 
     def _measured(self, reference: Any, reference_folds: Any, window: Any, window_folds: Any) -> float:
@@ -87,7 +90,7 @@ class DomainClassifier:
                 fitted = self._model().fit(features[~test], domains[~test])
                 values.append(roc_auc_score(domains[test], fitted.predict_proba(features[test])[:, 1]))
                 weights.append(test.sum())
-        return float(np.average(values, weights=weights)) if values else 0.5
+        return float(np.average(values, weights=weights)) if values else CHANCE
 
     def _model(self) -> Any:
         if self._is_text:

@@ -15,7 +15,7 @@ from ml_pipeline.bundle.model_bundle import ModelBundle
 from ml_pipeline.drift import performance
 from ml_pipeline.drift.answers import answer_measures
 from ml_pipeline.drift.calibration import Counted, chance_bounds
-from ml_pipeline.drift.classifier import DomainClassifier
+from ml_pipeline.drift.classifier import CHANCE, DomainClassifier
 from ml_pipeline.drift.fields import field_measures
 from ml_pipeline.drift.measures import Kind, Measure, Values
 from ml_pipeline.drift.samples import Sample, answer_keys, effective_rows, row_key, spread
@@ -41,6 +41,7 @@ class Statistic:
     threshold: float
     bound: float
     shown: tuple[tuple[str, float, float], ...] = ()
+    nothing: float = 0.0  # the value where nothing moved
 
     @property
     def alarms(self) -> bool:
@@ -48,8 +49,8 @@ class Statistic:
 
     @property
     def beyond(self) -> float:
-        """The value in units of what it has to pass; above 1 it alarms."""
-        return self.value / max(self.threshold, self.bound, 1e-9)
+        """How much of its limit, the larger of both, the value reaches; above 1 it alarms."""
+        return (self.value - self.nothing) / max(max(self.threshold, self.bound) - self.nothing, 1e-9)
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,8 @@ class PreparedReference:
         tell("telling rows apart")
         if (classifier := self._classifier) is not None and classifier.useful and window.rows:
             bound = classifier.chance_bound(sizes["rows"], false_alarms=_CLASSIFIER)
-            found.append(Statistic("classifier", "", classifier.auc(window.rows), thresholds["classifier"], bound))
+            auc = classifier.auc(window.rows)
+            found.append(Statistic("classifier", "", auc, thresholds["classifier"], bound, nothing=CHANCE))
         return Evaluation(ranked(found), sizes.get("rows", sizes["answers"]))
 
     def _prepare_inputs(self, rows: Sequence[Row]) -> None:

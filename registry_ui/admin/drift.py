@@ -32,16 +32,7 @@ _CAGE = (
 @admin.register(DriftReport)
 class DriftReportAdmin(PageAdmin):
     page_template = "registry_ui/drift.html"
-    list_display: ClassVar = [
-        "created_at",
-        "model",
-        "version",
-        "shown_state",
-        "because",
-        "rows",
-        "requested_by",
-        "took",
-    ]
+    list_display: ClassVar = ["created_at", "model", "version", "shown_state", "because", "rows", "requested_by"]
     list_filter: ClassVar = ["model", "state"]
     list_defer: ClassVar = ["estimates", "live"]
     ordering: ClassVar = ["-id"]
@@ -53,10 +44,6 @@ class DriftReportAdmin(PageAdmin):
     @admin.display(description="Because of")
     def because(self, report: DriftReport) -> str:
         return ", ".join(statistic_name(one["kind"], one["field"]) for one in report.statistics if one["alarms"])
-
-    @admin.display(description="Took")
-    def took(self, report: DriftReport) -> str:
-        return f"{report.seconds:.1f} s"
 
     def get_urls(self) -> list[URLPattern]:
         view = require_safe(xframe_options_sameorigin(self.admin_site.admin_view(self.evidently_view)))

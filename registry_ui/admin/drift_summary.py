@@ -27,8 +27,8 @@ def headline(report: DriftReport) -> str:
         return f"No drift: none of {len(report.statistics)} statistics is beyond both of its limits."
     if report.state == _State.INSUFFICIENT:
         return (
-            f"Insufficient data: version {report.version} gave {report.rows} answer{'' if report.rows == 1 else 's'} as "
-            f"champion, and {report.minimum_rows} are needed. Wait for more traffic, or lower monitoring.minimum_rows."
+            f"Insufficient data: {report.minimum_rows} answers are needed, and version {report.version} gave "
+            f"{report.rows} as champion. Wait for more traffic, or lower monitoring.minimum_rows."
         )
     if report.state == _State.NO_REFERENCE:
         return (
@@ -94,7 +94,7 @@ def pictures(report: DriftReport) -> list[dict[str, Any]]:
 
 
 def history_chart(reports: Sequence[DriftReport]) -> Chart | None:
-    """How far the furthest statistic was from its limit in each of these reports, oldest first; None of fewer than 2."""
+    """How much of its limit the furthest statistic reached in each report, oldest first; None of fewer than two."""
     if len(reports) < 2:
         return None
     furthest = [max((one["beyond"] for one in report.statistics), default=0.0) for report in reports]
@@ -108,7 +108,7 @@ def history_chart(reports: Sequence[DriftReport]) -> Chart | None:
         series=[
             Series("limit", "guide", [(0.0, 1.0), (1.0, 1.0)]),
             Series(
-                "furthest statistic",
+                "furthest",
                 "candidate",
                 [(place / last, far) for place, far in enumerate(furthest)],
                 dots=True,
