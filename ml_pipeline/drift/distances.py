@@ -4,6 +4,8 @@ Each function takes counts of the reference and of the window (draws × cells) a
 same) to 1. The first draw of a calibration and the thousandth go through the same code as the counts that are judged.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +21,21 @@ def jensen_shannon(reference: Floats, window: Floats) -> Floats:
     divergence = (_relative_entropy(p, middle) + _relative_entropy(q, middle)) / 2
     result: Floats = np.sqrt(np.clip(divergence, 0.0, 1.0))
     return result
+
+
+def of_frequent(least: int) -> Callable[[Floats, Floats], Floats]:
+    """`jensen_shannon`, with every cell that counts fewer than `least` in the reference added to the last one.
+
+    Which cells are frequent enough is chosen anew in each draw of a calibration, as it was in the reference: the rarest
+    of the chosen are chosen for their luck, have less of it in any other sample, and chance has to know.
+    """
+
+    def distance(reference: Floats, window: Floats) -> Floats:
+        rare = reference < least
+        rare[:, -1] = False
+        return jensen_shannon(_grouped(reference, rare), _grouped(window, rare))
+
+    return distance
 
 
 def total_variation(reference: Floats, window: Floats) -> Floats:
@@ -37,6 +54,12 @@ def share_drop(reference: Floats, window: Floats) -> Floats:
     """By how much the first cell's share is smaller in the window; 0 where it is not."""
     result: Floats = np.maximum(0.0, _first(reference) - _first(window))
     return result
+
+
+def _grouped(counts: Floats, rare: NDArray[np.bool_]) -> Floats:
+    grouped = np.where(rare, 0.0, counts)
+    grouped[:, -1] += np.where(rare, counts, 0.0).sum(axis=1)
+    return grouped
 
 
 def _shares(counts: Floats) -> Floats:

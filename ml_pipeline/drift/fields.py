@@ -1,22 +1,22 @@
 """What is measured of numbers, categories, booleans and moments."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ml_pipeline.drift.distances import jensen_shannon, share_difference
+from ml_pipeline.drift.distances import jensen_shannon, of_frequent, share_difference
 from ml_pipeline.drift.measures import Kind, Measure, Values, columns, one_cell_each
 from ml_pipeline.inputs import plain_number
 from ml_pipeline.learning.values import as_word
 from ml_pipeline.spec import InputField
 
 BINS = 10
-_CATEGORIES = 20
 RARE = 5  # a word that fewer rows of the reference have is counted with the others
+_WORDS = 1_000
 OTHERS = "others"
 
 
@@ -50,15 +50,9 @@ def binned(kind: Kind, name: str, reference: NDArray[np.float64], read: Any) -> 
     return Measure(kind, name, count, jensen_shannon, _bin_names(edges))
 
 
-def words_counted(kind: Kind, name: str, known: Sequence[str], read: Any) -> Measure:
-    """The distance of the shares of the known words, all others counted as one."""
-    places = {word: place for place, word in enumerate(known)}
-
-    def count(values: Values) -> Any:
-        found = [-1 if value is None else places.get(read(value), len(known)) for value in values]
-        return one_cell_each(np.array(found, dtype=np.int64), len(known) + 1)
-
-    return Measure(kind, name, count, jensen_shannon, (*known, OTHERS))
+def frequent(words: Iterable[str]) -> list[str]:
+    """Those that occur twice and more, the most frequent first: what a draw of the same rows may have often enough."""
+    return [word for word, rows in Counter(words).most_common(_WORDS) if rows > 1]
 
 
 def _missing(name: str) -> Measure:
@@ -70,8 +64,14 @@ def _missing(name: str) -> Measure:
 
 
 def _words(name: str, present: Values) -> Measure:
-    common = Counter(map(as_word, present)).most_common(_CATEGORIES)
-    return words_counted("distribution", name, [word for word, rows in common if rows >= RARE], as_word)
+    known = frequent(map(as_word, present))
+    places = {word: place for place, word in enumerate(known)}
+
+    def count(values: Values) -> Any:
+        found = [-1 if value is None else places.get(as_word(value), len(known)) for value in values]
+        return one_cell_each(np.array(found, dtype=np.int64), len(known) + 1)
+
+    return Measure("distribution", name, count, of_frequent(RARE), (*known, OTHERS))
 
 
 def _as_numbers(values: Values) -> NDArray[np.float64]:

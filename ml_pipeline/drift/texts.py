@@ -1,7 +1,6 @@
 """What is measured of texts: length, frequent words, and the share of words that the model does not know."""
 
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,8 +8,8 @@ import numpy as np
 from scipy import sparse
 
 from ml_pipeline.bundle.model_bundle import ModelBundle
-from ml_pipeline.drift.distances import jensen_shannon, share_difference
-from ml_pipeline.drift.fields import OTHERS, RARE, binned
+from ml_pipeline.drift.distances import of_frequent, share_difference
+from ml_pipeline.drift.fields import OTHERS, RARE, binned, frequent
 from ml_pipeline.drift.measures import Measure, Values, columns
 from ml_pipeline.learning.encoding import NgramBlock
 from ml_pipeline.learning.row_cleaning import clean_row
@@ -18,7 +17,6 @@ from ml_pipeline.learning.row_cleaning import clean_row
 TEXT_ROWS = 2_000  # of each side: what words are worth shows in so many, and each of them costs time
 _CHARACTERS = 4_000  # of a text, from its beginning
 _WORD = re.compile(r"\w+|[^\w\s]")
-_FREQUENT = 200
 _DEFAULT_TOKENS = r"\b\w\w+\b"
 
 WordsKnown = Callable[[Any], tuple[int, int]]
@@ -67,24 +65,23 @@ def _lengths(values: Values) -> Any:
 
 
 def _vocabulary(name: str, texts: Sequence[str]) -> Measure:
-    """The distance of the shares of the words that most of the reference's rows have, all others counted as one.
+    """The distance of the shares of the words that several of the reference's rows have, all others counted as one.
 
-    A word of few rows is chosen for its luck, and has less of it in any other sample.
+    A word counts once a row: a text that repeats one says no more about the traffic.
     """
-    rows_with = Counter(word for text in texts for word in set(words_of(text)))
-    frequent = [word for word, rows in rows_with.most_common(_FREQUENT) if rows >= RARE]
-    places = {word: place for place, word in enumerate(frequent)}
+    known = frequent(word for text in texts for word in set(words_of(text)))
+    places = {word: place for place, word in enumerate(known)}
 
     def count(values: Values) -> sparse.csr_matrix:
         rows, cells = [], []
         for row, text in enumerate(values):
-            found = [places.get(word, len(frequent)) for word in words_of(text or "")]
+            found = [places.get(word, len(known)) for word in set(words_of(text or ""))]
             rows += [row] * len(found)
             cells += found
-        shape = (len(values), len(frequent) + 1)
+        shape = (len(values), len(known) + 1)
         return sparse.csr_matrix((np.ones(len(rows)), (rows, cells)), shape=shape)
 
-    return Measure("vocabulary", name, count, jensen_shannon, (*frequent, OTHERS))
+    return Measure("vocabulary", name, count, of_frequent(RARE), (*known, OTHERS))
 
 
 def _unknown(name: str, known: WordsKnown) -> Measure:

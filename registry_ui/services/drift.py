@@ -100,7 +100,10 @@ def _judge(report: DriftReport, version: ModelVersion, progress: Progress) -> No
     elif not version.scores_hash:
         report.state = _State.NO_REFERENCE
     else:
-        _compare(report, version, window, declared, progress)
+        from ml_pipeline.learning.threads import single_threaded  # noqa: PLC0415
+
+        with single_threaded():  # many small sums: threads would wait for each other
+            _compare(report, version, window, declared, progress)
 
 
 def _compare(
