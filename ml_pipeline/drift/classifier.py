@@ -19,6 +19,7 @@ from ml_pipeline.canonical import sha256_hex
 from ml_pipeline.drift.samples import row_key, spread
 from ml_pipeline.drift.texts import TEXT_ROWS, words_of
 from ml_pipeline.inputs import Row
+from ml_pipeline.learning.threads import single_threaded
 from ml_pipeline.learning.values import as_word
 from ml_pipeline.spec import InputField
 
@@ -84,12 +85,13 @@ class DomainClassifier:
         domains = np.repeat([0, 1], [reference.shape[0], window.shape[0]])
         folds = np.concatenate([reference_folds, window_folds])
         values, weights = [], []
-        for fold in range(FOLDS):
-            test = folds == fold
-            if len(np.unique(domains[test])) == 2 and len(np.unique(domains[~test])) == 2:
-                fitted = self._model().fit(features[~test], domains[~test])
-                values.append(roc_auc_score(domains[test], fitted.predict_proba(features[test])[:, 1]))
-                weights.append(test.sum())
+        with single_threaded():  # trees of a few hundred rows: threads would only wait for each other
+            for fold in range(FOLDS):
+                test = folds == fold
+                if len(np.unique(domains[test])) == 2 and len(np.unique(domains[~test])) == 2:
+                    fitted = self._model().fit(features[~test], domains[~test])
+                    values.append(roc_auc_score(domains[test], fitted.predict_proba(features[test])[:, 1]))
+                    weights.append(test.sum())
         return float(np.average(values, weights=weights)) if values else CHANCE
 
     def _model(self) -> Any:

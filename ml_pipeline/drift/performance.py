@@ -20,6 +20,7 @@ from ml_pipeline.learning.metrics import Costs, Scored, ratio
 _DRAWS = 300
 _SEED = 20_261_128
 _STEPS = 30
+_SMALL = 1e-7
 _EDGE = 1e-6
 
 
@@ -57,19 +58,26 @@ class Calibrator:
 
     @classmethod
     def fitted(cls, probabilities: Floats, happened: NDArray[np.bool_], weights: Floats | None = None) -> Self:
-        """By Newton's method on Platt's smoothed targets, which stay finite where one outcome never happened."""
+        """By Newton's method on Platt's smoothed targets, which stay finite where one outcome never happened.
+
+        It starts at no slope, and a step that does not lower the loss is halved: from a slope that is too steep the
+        method would leap to and fro.
+        """
         rows = np.ones(len(happened)) if weights is None else weights
         times, others = float(rows @ happened), float(rows @ ~happened)
         target = np.where(happened, (times + 1) / (times + 2), 1 / (others + 2))
         design = np.column_stack([_log_odds(probabilities), np.ones(len(happened))])
-        parameters = np.array([1.0, 0.0])
+        parameters = np.array([0.0, np.log((times + 1) / (others + 1))])
         for _ in range(_STEPS):
             expected = _expit(design @ parameters)
             gradient = design.T @ (rows * (expected - target))
             curvature = (design * (rows * expected * (1 - expected))[:, None]).T @ design + 1e-9 * np.eye(2)
-            step = np.clip(np.linalg.solve(curvature, gradient), -2.0, 2.0)
+            step = np.linalg.solve(curvature, gradient)
+            loss = _log_loss(design @ parameters, target, rows)
+            while _log_loss(design @ (parameters - step), target, rows) > loss and np.abs(step).max() > _SMALL:
+                step = step / 2
             parameters = parameters - step
-            if np.abs(step).max() < 1e-8:
+            if np.abs(step).max() < _SMALL:
                 break
         return cls(float(parameters[0]), float(parameters[1]))
 
@@ -139,6 +147,10 @@ def _metrics(decided: NDArray[np.bool_], happened: Floats, costs: Costs, *, bina
 
 def _decided(answers: Answers, positive: str | None) -> NDArray[np.bool_]:
     return np.array([positive is None or label == positive for label in answers.labels], dtype=bool)
+
+
+def _log_loss(odds: Floats, target: Floats, rows: Floats) -> float:
+    return float(rows @ (np.logaddexp(0.0, odds) - target * odds))
 
 
 def _log_odds(probabilities: Floats) -> Floats:

@@ -10,19 +10,17 @@ class Wording(NamedTuple):
     meaning: str
 
 
-_DISTANCE = "Jensen-Shannon distance: 0 is the same, 1 has nothing in common."
-
 STATISTICS: dict[str, Wording] = {
-    "distribution": Wording("Distribution", f"How far the values' shares moved. {_DISTANCE}"),
+    "distribution": Wording("Distribution", "How far the shares of values moved, from 0 to 1."),
     "missing": Wording("Missing", "Difference of the share of rows without a value."),
     "unknown": Wording("Unknown words", "Difference of the share of words that the model never learned."),
-    "length": Wording("Length", f"How far the lengths of texts moved. {_DISTANCE}"),
-    "vocabulary": Wording("Vocabulary", f"How far the shares of frequent words moved. {_DISTANCE}"),
+    "length": Wording("Length", "How far the lengths of texts moved, from 0 to 1."),
+    "vocabulary": Wording("Vocabulary", "How far the shares of frequent words moved, from 0 to 1."),
     "classifier": Wording(
         "Domain classifier", "How well a model tells these rows from the held-out ones (ROC AUC): 0.5 is not at all."
     ),
     "labels": Wording("Answers", "How large a share of the answers went from some labels to others."),
-    "probability": Wording("Probability", f"How far the answered probabilities moved. {_DISTANCE}"),
+    "probability": Wording("Probability", "How far the answered probabilities moved, from 0 to 1."),
     "expected_accuracy": Wording(
         "Expected accuracy", "How many fewer answers are right, by what their calibrated probabilities let expect."
     ),
