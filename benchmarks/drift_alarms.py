@@ -50,6 +50,12 @@ class Tally:
         self.seconds.append(seconds)
         self.because.update(f"{one.kind} {one.field}".strip() for one in found.statistics if one.alarms)
 
+    def add(self, other: "Tally") -> None:
+        self.draws += other.draws
+        self.alarms += other.alarms
+        self.seconds += other.seconds
+        self.because += other.because
+
 
 class HeldOut:
     """A trained model with its held-out rows and its answers to them."""
@@ -116,13 +122,13 @@ def _print_estimate(reference: PreparedReference, answers: Answers, ratings: lis
     )
 
 
-def _print_line(model: str, size: int, tally: Tally) -> None:
+def _print_line(model: str, size: str, tally: Tally) -> None:
     """Clopper & Pearson's exact 95 % interval."""
     low = beta.ppf(0.025, tally.alarms, tally.draws - tally.alarms + 1) if tally.alarms else 0.0
     high = beta.ppf(0.975, tally.alarms + 1, tally.draws - tally.alarms) if tally.alarms < tally.draws else 1.0
     median, slowest = np.median(tally.seconds), max(tally.seconds)
     print(
-        f"| {model} | {size:,} | {tally.draws:,} | {tally.alarms} | {tally.alarms / tally.draws:.2%} "
+        f"| {model} | {size} | {tally.draws:,} | {tally.alarms} | {tally.alarms / tally.draws:.2%} "
         f"| {low:.2%} to {high:.2%} | {median:.2f} | {slowest:.1f} | {dict(tally.because) or ''} |",
         flush=True,
     )
@@ -136,10 +142,13 @@ def main() -> None:
     print("| Model | Rows | Draws | Alarms | Share | 95 % interval | Median s | Slowest s | Because of |")
     print("|---|---|---|---|---|---|---|---|---|")
     for model in asked.models:
+        every = Tally()
         for size, tally in undrifted(HeldOut(model), asked.draws):
-            _print_line(model, size, tally)
+            _print_line(model, f"{size:,}", tally)
+            every.add(tally)
+        _print_line(model, "all", every)
     if "sentiment" in asked.models:
-        _print_line("tweets", 500, told_apart(HeldOut("sentiment")))
+        _print_line("tweets", "500", told_apart(HeldOut("sentiment")))
 
 
 if __name__ == "__main__":

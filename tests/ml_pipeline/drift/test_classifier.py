@@ -48,10 +48,10 @@ def test_rows_that_a_window_repeats_are_not_known_by_heart() -> None:
 
 
 def test_what_no_single_field_shows_is_found() -> None:
-    classifier = DomainClassifier(TABLE, table(800, 1, together=0.9))
+    classifier = DomainClassifier(TABLE, table(500, 1, together=0.9))
 
-    assert classifier.auc(table(500, 2, together=-0.9)) > 0.9
-    assert classifier.auc(table(500, 3, together=0.9)) < classifier.chance_bound(500, false_alarms=0.001)
+    assert classifier.auc(table(300, 2, together=-0.9)) > 0.9
+    assert classifier.auc(table(300, 3, together=0.9)) < classifier.chance_bound(300, false_alarms=0.001)
 
 
 def test_a_word_that_the_reference_lacks_and_a_missing_value_are_no_trouble() -> None:

@@ -19,9 +19,8 @@ def halves() -> tuple[PreparedReference, list[Row], Answers]:
     """One half of the held-out rows as reference, the other with its answers."""
     bundle, held_out, scores = sentiment()
     first, second = np.array_split(np.random.default_rng(11).permutation(len(held_out)), 2)
-    known, other = (
-        Reference.of_scores(scores.candidate.take(half), bundle.labels, binary=True) for half in (first, second)
-    )
+    parts = [scores.candidate.take(half) for half in (first, second)]
+    known, other = (Reference.of_scores(part, bundle.labels, binary=True) for part in parts)
     return PreparedReference(bundle, held_out.take(first).rows, known), held_out.take(second).rows, other.answers
 
 

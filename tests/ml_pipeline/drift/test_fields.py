@@ -29,7 +29,7 @@ def test_a_numbers_shift_is_its_distribution_and_not_what_is_missing() -> None:
     gone = measured(field, NORMAL, [None if place % 2 else value for place, value in enumerate(NORMAL)])
 
     assert (moved["distribution"] > 0.3, moved["missing"]) == (True, 0.0)
-    assert (gone["distribution"] < 0.05, gone["missing"]) == (True, 0.5)
+    assert (gone["distribution"] < 0.1, gone["missing"]) == (True, 0.5)
 
 
 def test_numbers_beyond_all_that_were_seen_count_at_the_ends() -> None:
@@ -64,9 +64,8 @@ def test_words_that_become_more_or_are_new_are_drift(field: Any, reference: list
 def test_rare_words_are_counted_as_one_so_that_other_rare_ones_are_no_drift() -> None:
     field = CategoryInput(type="category")
 
-    found = measured(
-        field, ["often"] * 100 + [f"a{n}" for n in range(20)], ["often"] * 100 + [f"b{n}" for n in range(20)]
-    )
+    reference, window = (["often"] * 100 + [f"{letter}{number}" for number in range(20)] for letter in "ab")
+    found = measured(field, reference, window)
 
     assert found["distribution"] == pytest.approx(0.0, abs=1e-7)
 
