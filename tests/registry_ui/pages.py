@@ -17,6 +17,7 @@ _LISTS = {
     "generations": "predictions_generation",
     "predictions": "predictions_prediction",
     "observations": "predictions_observation",
+    "drift reports": "registry_ui_driftreport",
 }
 
 

@@ -26,6 +26,7 @@ def test_what_is_sent_and_scheduled_is_a_task_of_ours() -> None:
         tasks.sync_registry,
         tasks.forget_kept_answers,
         tasks.settle_feedback,
+        tasks.schedule_drift,
         tasks.erase_inputs,
     )
     registered = {task.name for task in periodic}
