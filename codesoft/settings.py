@@ -240,6 +240,7 @@ CELERY_BEAT_SCHEDULE = {
         "forget_version_counts": 3600.0,
         "settle_feedback": 60.0,
         "count_performance": 60.0,
+        "schedule_drift": 300.0,
         "erase_inputs": 86_400.0,
         "forget_traffic": 86_400.0,
     }.items()
@@ -323,6 +324,7 @@ UNFOLD = {
                 "items": [
                     _menu("Predictions", "insights", "predictions_prediction_changelist"),
                     _menu("True labels", "fact_check", "registry_ui_feedbackupload_changelist"),
+                    _menu("Drift", "trending_down", "registry_ui_driftreport_changelist"),
                     _menu("Observations", "visibility", "predictions_observation_changelist"),
                 ],
             },

@@ -7,7 +7,7 @@ comparable, and in rows that it abstains from because its input spec refuses the
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -47,7 +47,7 @@ def write_scores(path: Path, scores: HeldOutScores) -> None:
         pq.write_table(table, temporary, compression="zstd")
 
 
-def read_scores(path: Path) -> HeldOutScores:
+def read_scores(path: Path | BinaryIO) -> HeldOutScores:
     """What `write_scores` wrote."""
     table = pq.read_table(path)
     labels = table.column("label").to_numpy()

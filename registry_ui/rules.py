@@ -10,6 +10,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from ml_pipeline.compatibility import Incompatibility, declared_inputs, incompatibilities
+from ml_pipeline.spec.monitoring import Monitoring
 from ml_pipeline.spec.policies import Freeze, Promotion
 from ml_pipeline.spec.rollout import Rollout
 from registry_ui.models import ApprovalRequest, ModelVersion
@@ -34,6 +35,11 @@ def promotion_of(version: ModelVersion) -> Promotion:
 def rollout_of(version: ModelVersion) -> Rollout:
     """How the version takes over, as it came with: who approves it approves this. Older ones have the defaults."""
     return Rollout.model_validate(version.recommendation.get("rollout", {}))
+
+
+def monitoring_of(version: ModelVersion) -> Monitoring:
+    """How the version is watched; as by default where it was registered before that was declared."""
+    return Monitoring.model_validate(version.recommendation.get("monitoring", {}))
 
 
 def freeze_in_force(*, version: ModelVersion, holder: ModelVersion | None) -> FreezeInForce | None:

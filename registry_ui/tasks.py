@@ -12,6 +12,7 @@ from predictions.version_counts import counts_forget
 from registry_ui.services import (
     background,
     delivery,
+    drift,
     execution,
     feedback,
     live_performance,
@@ -85,6 +86,11 @@ def count_performance() -> None:
 @shared_task
 def forget_traffic() -> None:
     forget_old_traffic()
+
+
+@shared_task
+def schedule_drift() -> None:
+    drift.drift_schedule()
 
 
 @shared_task

@@ -142,5 +142,6 @@ _WINE: dict[str, Any] = {
     "promotion": {},
     "retraining": {},
     "rollout": {},
+    "monitoring": {},
     "serving": {},
 }

@@ -70,6 +70,7 @@ def wine_block() -> str:
     promotion: {{mode: manual, metric: accuracy, floors: {{accuracy: 0.8}}}}
     retraining: {{}}
     rollout: {{}}
+    monitoring: {{}}
     serving: {{}}
 """
 

@@ -10,6 +10,7 @@ from ml_pipeline.spec.inputs import (
     TextInput,
 )
 from ml_pipeline.spec.model import POLICIES, ModelSpec, SpecSection
+from ml_pipeline.spec.monitoring import Monitoring, Thresholds
 from ml_pipeline.spec.policies import CoolDown, Freeze, Promotion, Retraining, Serving
 from ml_pipeline.spec.rollout import Rollout
 from ml_pipeline.spec.sections import (
@@ -42,6 +43,7 @@ __all__ = [
     "InputField",
     "IntegerInput",
     "ModelSpec",
+    "Monitoring",
     "NumberInput",
     "Promotion",
     "Retraining",
@@ -52,4 +54,5 @@ __all__ = [
     "Split",
     "Target",
     "TextInput",
+    "Thresholds",
 ]

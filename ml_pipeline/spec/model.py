@@ -8,6 +8,7 @@ from ml_pipeline.errors import InvalidSpec
 from ml_pipeline.learning.cleaning import CLEANERS
 from ml_pipeline.spec.base import Declared
 from ml_pipeline.spec.inputs import INPUT_TYPES, InputField
+from ml_pipeline.spec.monitoring import Monitoring
 from ml_pipeline.spec.policies import Promotion, Retraining, Serving
 from ml_pipeline.spec.rollout import Rollout
 from ml_pipeline.spec.sections import (
@@ -38,11 +39,12 @@ SpecSection = Literal[
     "promotion",
     "retraining",
     "rollout",
+    "monitoring",
     "serving",
 ]
 
 # What is decided around a version, not by it: it may change without a new version, and travels beside the bundle.
-POLICIES = ("promotion", "retraining", "rollout")
+POLICIES = ("promotion", "retraining", "rollout", "monitoring")
 
 _KEY_MARK = "[key]"  # pydantic's last part of a place where a mapping's key is wrong
 _TAKEN_COLUMNS = {"_id", "label", "later"}
@@ -88,6 +90,7 @@ class ModelSpec(Declared):
     promotion: Promotion
     retraining: Retraining
     rollout: Rollout
+    monitoring: Monitoring
     serving: Serving
 
     @classmethod

@@ -35,7 +35,8 @@ def recommend(artifacts: Artifacts, spec: ModelSpec) -> dict[str, Any]:
         rollout=spec.rollout,
         draws=spec.evaluation.bootstrap,
     )
-    return {**recommended, "retraining": spec.retraining.model_dump(mode="json")}
+    watched = {"retraining": spec.retraining, "monitoring": spec.monitoring}
+    return {**recommended, **{name: policy.model_dump(mode="json") for name, policy in watched.items()}}
 
 
 if __name__ == "__main__":

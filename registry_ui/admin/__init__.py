@@ -5,6 +5,7 @@ from django.contrib import admin
 from registry_ui.admin import (
     audit,
     deployments,
+    drift,
     feedback_uploads,
     history,
     mirror,
@@ -24,6 +25,7 @@ admin.site.index_template = "registry_ui/home.html"
 __all__ = [
     "audit",
     "deployments",
+    "drift",
     "feedback_uploads",
     "history",
     "mirror",

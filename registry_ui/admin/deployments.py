@@ -12,6 +12,7 @@ from django.urls import URLPattern, path
 
 from predictions.models import Deployment, Generation
 from registry_ui.admin import comparing, granting, retraining, rollouts
+from registry_ui.admin.drift import drift_ask, drift_panel
 from registry_ui.admin.mirror import mirror_context
 from registry_ui.admin.pages import Action, ConfirmedForm, PageAdmin, ServingForm, given_confirmation, labelled
 from registry_ui.admin.performance import performance_context
@@ -109,6 +110,7 @@ class DeploymentAdmin(PageAdmin):
             **retraining.MODEL_ACTIONS,
             **rollouts.ACTIONS,
             **PROPOSAL_ACTIONS,
+            "drift": (forms.Form, drift_ask),
             **granting.MODEL_ACTIONS,
             "sync": (forms.Form, _sync),
         }
@@ -144,6 +146,7 @@ class DeploymentAdmin(PageAdmin):
             "may_request_run": actor.may(REQUEST, row.model),
             **rollouts.context(request, row),
             **(granting.context(row) if actor.may(ADMINISTER, row.model) else {}),
+            **drift_panel(request, row),
             **mirror_context(request, [row.model], row.model),
         }
 

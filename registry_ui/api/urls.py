@@ -7,6 +7,7 @@ from registry_ui.api.receipts import FeedbackView, ReceiptView, VerifyView
 from registry_ui.api.views import (
     CancellationView,
     DecisionsView,
+    DriftView,
     PerformanceView,
     RolloutView,
     RunsView,
@@ -28,6 +29,7 @@ urlpatterns = [
     re_path(_MODEL + r"/rollout/?$", RolloutView.as_view(), name="api-rollout"),
     re_path(_MODEL + r"/served/?$", ServedView.as_view(), name="api-served"),
     re_path(_MODEL + r"/performance/?$", PerformanceView.as_view(), name="api-performance"),
+    re_path(_MODEL + r"/drift/?$", DriftView.as_view(), name="api-drift"),
     re_path(_MODEL + r"/runs/?$", RunsView.as_view(), name="api-runs"),
     re_path(_MODEL + r"/runs/(?P<run>[0-9a-fA-F-]{1,36})/?$", RunView.as_view(), name="api-run"),
     re_path(

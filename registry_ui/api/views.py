@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from predictions.api.base import ApiView
 from predictions.api.idempotent import HEADER, idempotent
 from predictions.api.schema_errors import CODES, EVERYWHERE_ON_A_MODEL, WITH_A_BODY, WITH_A_KEY
+from registry_ui.api.drift_shapes import DriftReportsShape, DriftTaskShape
 from registry_ui.api.performance_shapes import PerformanceShape
 from registry_ui.api.shapes import (
     DecisionRequest,
@@ -31,6 +32,8 @@ from registry_ui.models import Decision, Trigger, VersionTrial
 from registry_ui.moments import past_moment_parse
 from registry_ui.selectors import (
     deployment_get,
+    drift_reports,
+    drift_task,
     live_performance,
     rollout_overview,
     run_get,
@@ -49,12 +52,14 @@ from registry_ui.services.decisions import (
     version_reject,
     version_request_changes,
 )
+from registry_ui.services.drift import drift_request
 from registry_ui.services.preconditions import Confirmed
 from registry_ui.services.runs import run_cancel, run_request
 from registry_ui.services.shadows import shadow_end, version_set_shadow
 from registry_ui.services.trials import canary_pause, canary_plan_set, canary_resume
 
 _NEWEST = 100
+_REPORTS = 20
 _KEY = OpenApiParameter(
     HEADER,
     OpenApiTypes.STR,
@@ -249,6 +254,34 @@ class RunsView(ApiView):
         run = run_request(model=model, actor=Actor.person(request.user), trigger=Trigger.API)
         place = reverse("api-run", kwargs={"model": model, "run": str(run.pk)})
         return _json(RunShape.of(run), status=202, headers={"Location": place})
+
+
+class DriftView(ApiView):
+    """`GET` and `POST /api/v1/models/<model>/drift`"""
+
+    @extend_schema(
+        operation_id="list_drift_reports", tags=["drift"], responses={200: DriftReportsShape}, extensions=_fails()
+    )
+    def get(self, request: Request, model: str) -> Response:
+        """What the last evaluations of the champion's traffic found, newest first, at most 20."""
+        deployment_get(model=model)
+        Actor.person(request.user).require(VIEW, model)
+        return _json(DriftReportsShape.of(model, drift_reports(model=model)[:_REPORTS], drift_task(model=model)))
+
+    @extend_schema(
+        operation_id="request_drift_report",
+        tags=["drift"],
+        request=None,
+        parameters=[_KEY],
+        responses={202: DriftTaskShape},
+        extensions=_fails("wrong_state", *WITH_A_KEY),
+    )
+    @idempotent
+    def post(self, request: Request, model: str) -> Response:
+        """Compare the champion's newest traffic with its held-out rows. An evaluation that is active already is it."""
+        task = drift_request(model=model, actor=Actor.person(request.user))
+        place = reverse("api-drift", kwargs={"model": model})
+        return _json(DriftTaskShape.of(task), status=202, headers={"Location": place})
 
 
 class RunView(ApiView):

@@ -6,14 +6,14 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('registry_ui', '0009_retraining'),
+        ('registry_ui', '0010_drift'),
     ]
 
     operations = [
         migrations.AlterField(
             model_name='notification',
             name='event',
-            field=models.CharField(choices=[('approval_requested', 'Approval requested'), ('decided', 'Decided'), ('trial_held', 'A trial waits'), ('test', 'Test')], max_length=20),
+            field=models.CharField(choices=[('approval_requested', 'Approval requested'), ('decided', 'Decided'), ('trial_held', 'A trial waits'), ('drifted', 'Drifted'), ('test', 'Test')], max_length=20),
         ),
         migrations.CreateModel(
             name='VersionTrial',

@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='backgroundtask',
             name='kind',
-            field=models.CharField(choices=[('sync', 'Sync with the tracking server'), ('flips', 'Decisions that would flip'), ('threshold', 'A candidate with another threshold'), ('preview', 'What a run would do'), ('proposals', 'What could be done, and what it would gain')], max_length=20),
+            field=models.CharField(choices=[('sync', 'Sync with the tracking server'), ('flips', 'Decisions that would flip'), ('threshold', 'A candidate with another threshold'), ('preview', 'What a run would do'), ('proposals', 'What could be done, and what it would gain'), ('drift', 'Drift evaluation')], max_length=20),
         ),
         migrations.CreateModel(
             name='FeedbackUpload',

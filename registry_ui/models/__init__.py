@@ -2,6 +2,7 @@
 
 from registry_ui.models.audit import AuditEntry, AuditHead
 from registry_ui.models.decisions import ApprovalRequest, Decision, ModelPolicy
+from registry_ui.models.drift import DriftReport
 from registry_ui.models.mirror import ForeignChange, MirrorState, OutboxEntry
 from registry_ui.models.notifications import Notification
 from registry_ui.models.shadows import ShadowComparison
@@ -17,6 +18,7 @@ __all__ = [
     "BackgroundTask",
     "BrokerContact",
     "Decision",
+    "DriftReport",
     "FeedbackUpload",
     "ForeignChange",
     "LabelledDay",

@@ -18,6 +18,7 @@ class Notification(models.Model):
         APPROVAL_REQUESTED = "approval_requested", "Approval requested"
         DECIDED = "decided", "Decided"
         TRIAL_HELD = "trial_held", "A trial waits"
+        DRIFTED = "drifted", "Drifted"
         TEST = "test", "Test"
 
     class Channel(models.TextChoices):

@@ -112,6 +112,7 @@ class BackgroundTask(LeasedWork):
         THRESHOLD = "threshold", "A candidate with another threshold"
         PREVIEW = "preview", "What a run would do"
         PROPOSALS = "proposals", "What could be done, and what it would gain"
+        DRIFT = "drift", "Drift evaluation"
 
     class State(models.TextChoices):
         QUEUED = "queued", "Queued"

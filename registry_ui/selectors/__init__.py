@@ -1,5 +1,6 @@
 """Every read of the registry."""
 
+from registry_ui.selectors.drift import champion_answers, drift_is_due, drift_judged, drift_reports, drift_task
 from registry_ui.selectors.history import (
     Served,
     ServiceHistory,
@@ -128,6 +129,7 @@ __all__ = [
     "active_run",
     "automatic_hold",
     "broker_contact",
+    "champion_answers",
     "champion_at",
     "champion_get",
     "champion_of",
@@ -140,6 +142,10 @@ __all__ = [
     "deployment_get",
     "deployments_found",
     "deployments_with_switch",
+    "drift_is_due",
+    "drift_judged",
+    "drift_reports",
+    "drift_task",
     "fault_columns",
     "fault_of",
     "flips_done",

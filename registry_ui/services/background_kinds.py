@@ -4,6 +4,7 @@ from typing import Any
 
 from registry_ui.models import BackgroundTask
 from registry_ui.services.background import Progress, Work
+from registry_ui.services.drift import drift_evaluate
 from registry_ui.services.flips import flips_compute
 from registry_ui.services.mirroring import outbox_mirror
 from registry_ui.services.previews import preview_compute
@@ -24,4 +25,5 @@ KINDS: dict[str, Work] = {
     BackgroundTask.Kind.THRESHOLD: threshold_candidate,
     BackgroundTask.Kind.PREVIEW: preview_compute,
     BackgroundTask.Kind.PROPOSALS: proposals_compute,
+    BackgroundTask.Kind.DRIFT: drift_evaluate,
 }

@@ -1,4 +1,4 @@
-"""Messages about requested approvals and decisions, written with what they tell: neither stands without the other."""
+"""Messages about requested approvals, decisions and drift, written with what they tell: neither without the other."""
 
 from typing import Any
 from uuid import uuid4
@@ -8,8 +8,9 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
+from ml_pipeline.drift.wording import statistic_name
 from registry_ui.errors import WrongState
-from registry_ui.models import Decision, ModelVersion, Notification, VersionTrial
+from registry_ui.models import Decision, DriftReport, ModelVersion, Notification, VersionTrial
 from registry_ui.selectors import version_get
 from registry_ui.services.access import TEST_NOTIFICATION, Actor
 from registry_ui.services.audit import Event, audit_append
@@ -35,7 +36,7 @@ def approval_notify(*, version: ModelVersion) -> None:
         event=_Event.APPROVAL_REQUESTED,
         key=f"{version.pk}",
         text=f"{version} waits for a decision. Recommendation: {verdict or 'none'}.",
-        version=version,
+        about=_about(version),
         fields={
             "verdict": verdict,
             "reasons": version.recommendation.get("reasons", []),
@@ -49,7 +50,7 @@ def decision_notify(*, decision: Decision) -> None:
         event=_Event.DECIDED,
         key=f"{decision.pk}",
         text=f"{decision.version}: {decision.get_action_display().lower()} by {decision.actor}. “{decision.reason}”",
-        version=decision.version,
+        about=_about(decision.version),
         fields={
             "action": decision.action,
             "actor": decision.actor,
@@ -66,8 +67,25 @@ def held_notify(*, trial: VersionTrial, why: str) -> None:
         event=_Event.TRIAL_HELD,
         key=f"{trial.pk}:{why}",
         text=f"{trial} waits for a person. {trial.says}",
-        version=version,
+        about=_about(version),
         fields={"trial": trial.pk, "why": why},
+    )
+
+
+def drift_notify(report: DriftReport) -> None:
+    """Tell that an episode of drift has begun: which statistics say so, the furthest beyond its limits first."""
+    alarms = [one for one in report.statistics if one["alarms"]]
+    named = ", ".join(statistic_name(one["kind"], one["field"]) for one in alarms)
+    _write(
+        event=_Event.DRIFTED,
+        key=f"{report.pk}",
+        text=f"The traffic of {report.model} version {report.version} has drifted: {named}.",
+        about={"model": report.model, "version": report.version, "url": _page("driftreport", report.pk)},
+        fields={
+            "report": report.pk,
+            "rows": report.rows,
+            "statistics": [{name: one[name] for name in ("kind", "field", "value", "threshold")} for one in alarms],
+        },
     )
 
 
@@ -86,21 +104,19 @@ def trial_notify(*, actor: Actor) -> int:
 
 
 def _write(
-    *, event: Notification.Event, key: str, text: str, fields: dict[str, Any], version: ModelVersion | None = None
+    *, event: Notification.Event, key: str, text: str, fields: dict[str, Any], about: dict[str, Any] | None = None
 ) -> int:
-    """One row a channel; a row that stands already stays as it is."""
+    """One row a channel; a row that stands already stays as it is. `about` names the model, its version and a page."""
     now = timezone.now()
     key = f"{event}:{key}"
-    about: dict[str, Any] = {"text": text, "event": event, "id": key, "at": now.isoformat()}
-    if version is not None:
-        about |= {"model": version.model, "version": version.number, "url": _page(version)}
+    subject = about or {}
     rows = [
         Notification(
             key=key,
             channel=channel,
             event=event,
-            model=version.model if version else "",
-            message={**about, **fields},
+            model=subject.get("model", ""),
+            message={"text": text, "event": event, "id": key, "at": now.isoformat(), **subject, **fields},
             next_try_at=now,
         )
         for channel in channels()
@@ -108,7 +124,11 @@ def _write(
     return len(Notification.objects.bulk_create(rows, ignore_conflicts=True))
 
 
-def _page(version: ModelVersion) -> str:
-    """The version's page, or nothing where nobody said under which address people reach it."""
-    path = reverse("admin:registry_ui_modelversion_change", args=[version.pk])
+def _about(version: ModelVersion) -> dict[str, Any]:
+    return {"model": version.model, "version": version.number, "url": _page("modelversion", version.pk)}
+
+
+def _page(kind: str, key: int) -> str:
+    """A row's page, or nothing where nobody said under which address people reach it."""
+    path = reverse(f"admin:registry_ui_{kind}_change", args=[key])
     return f"{settings.PUBLIC_URL}{path}" if settings.PUBLIC_URL else ""

@@ -149,7 +149,7 @@ def _recommendation(
     from ml_pipeline.judgement import Yardstick  # noqa: PLC0415
     from ml_pipeline.recommendation import recommendation  # noqa: PLC0415
 
-    return recommendation(
+    recommended = recommendation(
         report=report,
         metrics=judged.values,
         scores=judged.scores,
@@ -158,6 +158,7 @@ def _recommendation(
         rollout=rollout_of(version),
         draws=Yardstick.of_public(version.spec).draws,
     )
+    return {**recommended, "monitoring": version.recommendation.get("monitoring", {})}
 
 
 def _published(task: BackgroundTask, root: Path, progress: Progress) -> Published | None:

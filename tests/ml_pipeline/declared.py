@@ -39,6 +39,7 @@ def block(**changes: Any) -> dict[str, Any]:
         "promotion": {},
         "retraining": {},
         "rollout": {},
+        "monitoring": {},
         "serving": {},
     } | changes
 

@@ -72,6 +72,7 @@ def test_where_nothing_changed_only_ingestion_looks(project: Path) -> None:
         ("decision", {"false_positive": 99}, {"model_building", "evaluation"}),
         ("promotion", {"minimum_gain": 0.5}, {"registration"}),
         ("rollout", {"promote": True}, {"registration"}),
+        ("monitoring", {"minimum_rows": 500}, {"registration"}),
         ("serving", {"log": "best_effort"}, {"evaluation"}),
         ("split", {"held_out": 0.3}, {"preprocessing", "evaluation"}),
     ],

@@ -37,6 +37,7 @@ BLOCK: dict[str, Any] = {
     "promotion": {"metric": "accuracy", "floors": {"accuracy": 0.75}},
     "retraining": {},
     "rollout": {},
+    "monitoring": {},
     "serving": {},
 }
 

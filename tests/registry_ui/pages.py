@@ -18,6 +18,7 @@ _LISTS = {
     "predictions": "predictions_prediction",
     "observations": "predictions_observation",
     "true labels": "registry_ui_feedbackupload",
+    "drift reports": "registry_ui_driftreport",
 }
 
 

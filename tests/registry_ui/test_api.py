@@ -10,6 +10,8 @@ from rest_framework.test import APIClient
 from predictions.authentication import Caller
 from registry_ui.models import ModelVersion, PipelineRun
 from registry_ui.services.access import Actor
+from registry_ui.services.background import task_execute
+from registry_ui.services.background_kinds import KINDS
 from registry_ui.services.deployments import deployment_ensure
 from tests.registry_ui.conftest import Import, generation, live
 
@@ -48,6 +50,34 @@ def decide(client: APIClient, number: int, **body: Any) -> Any:
         {"action": "approve", "reason": "good", "expected_generation": 1, **body},
         format="json",
     )
+
+
+def test_a_drift_evaluation_is_asked_for_once_and_its_reports_are_listed(
+    requesting: APIClient, candidate: ModelVersion
+) -> None:
+    asked, again = (requesting.post(f"{MODEL}/drift") for _ in range(2))
+    assert (asked.status_code, asked.json()["state"], asked["Location"]) == (202, "queued", f"{MODEL}/drift")
+    assert again.json()["task"] == asked.json()["task"]
+
+    task_execute(task_id=uuid.UUID(asked.json()["task"]), kinds=KINDS)
+
+    body = requesting.get(f"{MODEL}/drift").json()
+    [report] = body["reports"]
+    assert (body["task"]["state"], report["state"], report["version"], report["rows"]) == (
+        "succeeded", "insufficient", 1, 0,
+    )  # fmt: skip
+    assert (report["statistics"], report["estimates"], report["live"]) == ([], [], None)
+
+
+def test_a_drift_evaluation_needs_the_permission_and_something_that_serves(
+    approving: APIClient, requesting: APIClient
+) -> None:
+    deployment_ensure(model="fruit")
+
+    assert approving.post(f"{MODEL}/drift").json()["code"] == "permission_refused"
+    refused = requesting.post(f"{MODEL}/drift")
+    assert (refused.status_code, refused.json()["code"]) == (409, "wrong_state")
+    assert requesting.get(f"{MODEL}/drift").json()["reports"] == []
 
 
 def test_versions_are_listed_with_what_a_decision_needs(approving: APIClient, candidate: ModelVersion) -> None:

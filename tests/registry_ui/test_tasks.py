@@ -30,6 +30,7 @@ def test_what_is_sent_and_scheduled_is_a_task_of_ours() -> None:
         tasks.settle_feedback,
         tasks.count_performance,
         tasks.forget_traffic,
+        tasks.schedule_drift,
         tasks.erase_inputs,
         tasks.look_for_documents,
     )

@@ -51,6 +51,7 @@ def block(**changes: Any) -> dict[str, Any]:
         "promotion": {},
         "retraining": {},
         "rollout": {},
+        "monitoring": {},
         "serving": {},
     } | changes
 

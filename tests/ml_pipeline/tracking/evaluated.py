@@ -51,6 +51,7 @@ BLOCK = {
     "promotion": {"metric": "accuracy", "floors": {"accuracy": 0.85}},
     "retraining": {},
     "rollout": {},
+    "monitoring": {},
     "serving": {},
 }
 
