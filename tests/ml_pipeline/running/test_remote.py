@@ -14,6 +14,7 @@ from ml_pipeline.running.workspace import prepare_workspace
 from tests.processes import free_port, wait_until
 from tests.small_models import small_project
 
+pytestmark = pytest.mark.timeout(900)
 MODEL, BUCKET = "tiny", "models"
 
 
