@@ -1,4 +1,4 @@
-"""The worker of runs: two models train in it at once, and a shutdown queues both again without waiting for their end."""
+"""The worker of runs: two models train in it at once, and its shutdown queues both again without waiting for them."""
 
 import signal
 from collections.abc import Iterator
