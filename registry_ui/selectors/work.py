@@ -48,7 +48,7 @@ class UsualSeconds:
 def usual_seconds(*, model: str) -> UsualSeconds:
     """Of the newest succeeded runs. A stage that was skipped says nothing about how long it takes."""
     state = PipelineRun.State.SUCCEEDED
-    runs = PipelineRun.objects.filter(model=model, state=state, started_at__isnull=False).order_by("-created_at")
+    runs = PipelineRun.objects.filter(model=model, state=state, started_at__lt=F("finished_at")).order_by("-created_at")
     rows = list(runs.values_list("stages", F("finished_at") - F("started_at"))[:_RUNS_LOOKED_AT])
     stages: dict[str, float] = {}
     for told, _ in rows:

@@ -35,6 +35,7 @@ def stand(tmp_path: Path) -> Iterator[TrainingStand]:
                 server.stop()
 
 
+@pytest.mark.timeout(1_500)
 def test_runs_whose_processes_are_killed_end_once_and_leave_nothing_behind(stand: TrainingStand) -> None:
     report = kill_training(stand, _PLANS)
     assert not report.violations, report.markdown()

@@ -4,9 +4,11 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from predictions.models import Deployment
-from registry_ui.models import AuditEntry, Decision, ModelVersion, PipelineRun, Trigger
+from registry_ui.models import AuditEntry, BackgroundTask, Decision, ModelVersion, PipelineRun, Trigger
+from registry_ui.selectors import schedules_of
 from registry_ui.services.access import Actor
 from registry_ui.services.decisions import version_approve
 from registry_ui.services.runs import run_request
@@ -223,6 +225,48 @@ def test_retraining_by_button_queues_one_run(requesting: Client, candidate: Mode
     requesting.post(act(run, "cancel"))
     run.refresh_from_db()
     assert run.state == "cancelled"
+
+
+def test_a_schedule_by_plain_choices_or_a_cron_line_shows_when_it_comes_next(
+    admin_client: Client, candidate: ModelVersion
+) -> None:
+    deployment = Deployment.objects.get()
+    admin_client.post(act(deployment, "schedule"), {"days": "* * 1", "time": "04:30"})
+    assert [one.cron for one in schedules_of(model="fruit")] == ["30 4 * * 1"]
+    shown = admin_client.get(page(deployment)).content.decode()
+    assert "next at" in shown
+    assert "Remove the schedule" in shown
+
+    refused = admin_client.post(act(deployment, "schedule"), {"days": "cron", "cron": "0 2 30 2 *"})
+    assert (refused.status_code, "never comes" in refused.content.decode()) == (400, True)
+    assert admin_client.post(act(deployment, "schedule"), {"days": "* * *"}).status_code == 400
+    admin_client.post(act(deployment, "unschedule"))
+    assert schedules_of(model="fruit") == []
+
+
+def test_what_a_run_would_do_is_asked_for_and_shown_with_its_age(requesting: Client, candidate: ModelVersion) -> None:
+    deployment = Deployment.objects.get()
+    assert requesting.post(act(deployment, "preview")).status_code == 302
+    assert "A worker looks" in requesting.get(page(deployment)).content.decode()
+
+    plan = {"stage": "evaluation", "outlook": "runs", "reasons": ["another champion serves"]}
+    ended = {"state": "succeeded", "finished_at": timezone.now(), "result": {"plans": [plan]}}
+    BackgroundTask.objects.filter(kind="preview").update(**ended)
+    shown = requesting.get(page(deployment)).content.decode()
+    assert "another champion serves" in shown
+    assert "Looked at just now" in shown
+
+
+def test_a_run_ends_with_what_came_of_it_and_the_way_to_the_review(
+    requesting: Client, requester: Actor, candidate: ModelVersion
+) -> None:
+    run = run_request(model="fruit", actor=requester, trigger=Trigger.PERSON, why="after the sale")
+    PipelineRun.objects.update(state="succeeded", version=candidate, started_at=timezone.now())
+    shown = requesting.get(page(run)).content.decode()
+
+    assert "data-live" not in shown
+    for words in ("after the sale", "Recommended", "Promotion is manual", "Review and decide", page(candidate)):
+        assert words in shown
 
 
 def test_the_log_of_a_run_is_shown_as_text(requesting: Client, requester: Actor, candidate: ModelVersion) -> None:

@@ -215,6 +215,23 @@ def test_a_run_is_requested_once_followed_and_cancelled(requesting: APIClient) -
     assert requesting.post(f"{MODEL}/runs/{run.pk}/cancellation").json()["code"] == "wrong_state"
 
 
+def test_runs_are_listed_newest_first_and_one_tells_what_came_of_it(
+    requesting: APIClient, candidate: ModelVersion
+) -> None:
+    first = requesting.post(f"{MODEL}/runs").json()
+    PipelineRun.objects.update(state="succeeded", version=candidate)
+    second = requesting.post(f"{MODEL}/runs").json()
+
+    listed = requesting.get(f"{MODEL}/runs").json()
+    assert [run["id"] for run in listed["runs"]] == [second["id"], first["id"]]
+    assert listed["runs"][0]["links"]["cancellation"] == f"{MODEL}/runs/{second['id']}/cancellation"
+    told = requesting.get(f"{MODEL}/runs/{first['id']}").json()
+    assert (told["trigger"], told["version"], told["outcome"]["verdict"]) == ("api", 2, "promote")
+    assert (told["outcome"]["status"], told["outcome"]["decision"]) == ("waiting", None)
+    assert told["links"]["decisions"] == f"{MODEL}/versions/2/decisions"
+    assert requesting.get(told["links"]["decisions"]).status_code == 200
+
+
 def test_who_may_not_request_runs_gets_403(approving: APIClient) -> None:
     deployment_ensure(model="fruit")
 

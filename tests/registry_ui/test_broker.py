@@ -114,6 +114,7 @@ def test_a_run_whose_message_was_flushed_is_sent_again(requested: PipelineRun, b
     assert waits(broker) == 1
 
 
+@pytest.mark.timeout(600)
 def test_a_run_longer_than_the_visibility_timeout_is_executed_once(server: Redis, tmp_path: Path) -> None:
     stand = TrainingStand(tmp_path, ["tiny"], REDIS_URL=server.url.replace("/0", "/3")).prepare()
     try:

@@ -24,6 +24,7 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrainingStand]:
         stand.stop_all()
 
 
+@pytest.mark.timeout(900)
 def test_a_run_is_foreseen_followed_and_decided_on_pages_that_move_by_themselves(
     stand: TrainingStand, page: Page
 ) -> None:

@@ -14,6 +14,7 @@ from ml_pipeline.running.workspace import prepare_workspace
 from tests.processes import free_port, wait_until
 from tests.small_models import small_project
 
+pytestmark = pytest.mark.timeout(900)
 MODEL, BUCKET = "tiny", "models"
 
 
@@ -47,7 +48,7 @@ class Bucket:
 def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
     if not os.environ.get("TEST_MOTO"):
         pytest.skip("TEST_MOTO names no moto_server")
-    for name, value in {"ACCESS_KEY_ID": "test", "SECRET_ACCESS_KEY": "test", "DEFAULT_REGION": "eu-west-1"}.items():
+    for name, value in {"ACCESS_KEY_ID": "test", "SECRET_ACCESS_KEY": "test", "DEFAULT_REGION": "us-east-1"}.items():
         monkeypatch.setenv(f"AWS_{name}", value)
     bucket = Bucket(tmp_path / "moto.log")
     monkeypatch.setenv("DVC_REMOTE_URL", f"s3://{BUCKET}/dvc")
