@@ -16,8 +16,8 @@ help:  ## list every target
 run: $(VENV)/.run  ## train what has no live version yet, then serve: web, workers, scheduler
 	@exec $(BIN)/python manage.py launch
 
-test: $(VENV)/.dev  ## every test, in random order, with branch coverage
-	$(BIN)/pytest --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+test: $(VENV)/.dev  ## every test, in random order, with branch coverage: make test [TEST_PROCESSES=2]
+	$(BIN)/pytest -n $(or $(TEST_PROCESSES),2) --dist loadgroup --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 drill: $(VENV)/.dev  ## break things under load and write docs/drills.md: make drill [DRILLS="promotions kills outages waiting_pages bad_versions full_disk"]
 	$(BIN)/python -m tests.drills $(DRILLS) --write docs/drills.md

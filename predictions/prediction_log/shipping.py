@@ -3,8 +3,9 @@
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ _ROW_FAULTS = (DataError, IntegrityError, ValueError, TypeError, KeyError, Overf
 
 # A caller got what is shipped: the rows of a shadow are written by a worker.
 _SHIPPED = [field for field in Prediction._meta.concrete_fields if field.name != "shadow_of"]
+_columns_of = itemgetter(*(field.name for field in _SHIPPED))
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +48,7 @@ def _ship_segment(segment: Segment) -> int:
     count = 0
     while chunk := list(islice(lines, CHUNK_ROWS)):
         try:
-            _insert([_values(line) for line in chunk])
+            _insert(chunk)
         except _ROW_FAULTS:
             _insert_one_by_one(chunk, segment.path)
         count += len(chunk)
@@ -72,15 +74,17 @@ def _insert_one_by_one(lines: Iterable[bytes], path: Path) -> None:
 def _fault_of(line: bytes) -> str | None:
     """Insert one line; what is wrong with it, if it is refused."""
     try:
-        _insert([_values(line)])
+        _insert([line])
     except _ROW_FAULTS as error:
         return f"{type(error).__name__}: {error}"
     return None
 
 
-def _insert(rows: Sequence[Sequence[Any]]) -> None:
+def _insert(lines: Sequence[bytes]) -> None:
+    vendor = connection.vendor
+    rows = [_values(line, vendor) for line in lines]
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.executemany(_statement(connection.vendor), rows)
+        cursor.executemany(_statement(vendor), rows)
 
 
 @cache
@@ -95,7 +99,7 @@ def _statement(vendor: str) -> str:
     )
 
 
-def _values(line: bytes) -> list[Any]:
+def _values(line: bytes, vendor: str) -> list[Any]:
     """The columns of one line, in the table's order, as the database's driver takes them.
 
     Django's own conversion of each field costs more than the insertion: shipping is part of what a prediction costs.
@@ -104,21 +108,21 @@ def _values(line: bytes) -> list[Any]:
     record = {"token": "", **orjson.loads(line)}
     if "input_hash" not in record:
         record["input_hash"] = input_hash(record["inputs"])
-    return [convert(record[name]) for name, convert in _conversions(connection.vendor)]
+    values = list(_columns_of(record))
+    for place, convert in _conversions(vendor):
+        values[place] = convert(values[place])
+    return values
 
 
 @cache
-def _conversions(vendor: str) -> list[tuple[str, Callable[[Any], Any]]]:
+def _conversions(vendor: str) -> list[tuple[int, Callable[[Any], Any]]]:
+    """Place → conversion, of the columns that are not taken as they are."""
     by_type: dict[type, Callable[[Any], Any]] = {
         models.UUIDField: _sqlite_uuid if vendor == "sqlite" else uuid.UUID,
         models.DateTimeField: _sqlite_moment if vendor == "sqlite" else datetime.fromisoformat,
         models.JSONField: _json_text,
     }
-    return [(field.name, by_type.get(type(field), _as_it_is)) for field in _SHIPPED]
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
+    return [(place, by_type[type(field)]) for place, field in enumerate(_SHIPPED) if type(field) in by_type]
 
 
 def _json_text(value: Any) -> str | None:
@@ -130,6 +134,7 @@ def _sqlite_uuid(text: str) -> str:
     return uuid_utils.UUID(text).hex
 
 
+@lru_cache(maxsize=16)  # the rows of one request share their moment
 def _sqlite_moment(text: str) -> str:
     """As Django's backend writes it: in UTC, without zone, comparable as text."""
     return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None).isoformat(" ")

@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -56,8 +58,10 @@ class Checkout:
 
 
 @pytest.fixture
-def checkout(tmp_path: Path) -> Checkout:
-    return Checkout(tmp_path)
+def checkout() -> Iterator[Checkout]:
+    """In a short path: PostgreSQL's socket lies there, and a socket's path has at most 107 characters."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Checkout(Path(folder))
 
 
 def test_passing_tests_and_a_clean_lint_pass_and_end_with_the_test_runner_s_own_words(checkout: Checkout) -> None:
@@ -87,9 +91,7 @@ def test_anything_that_fails_fails_the_run(checkout: Checkout, test: str, lint: 
 def test_servers_are_started_for_the_tests_and_gone_afterwards(checkout: Checkout) -> None:
     if not shutil.which("redis-server") or not list(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
         pytest.skip("needs redis-server and PostgreSQL; .ci/install-tools installs them")
-    checkout.folder.chmod(0o755)
-    for parent in (checkout.folder.parent, checkout.folder.parent.parent):
-        parent.chmod(0o755)  # the postgres user must reach its data
+    checkout.folder.chmod(0o755)  # the postgres user must reach its data
     code, lines = checkout.run(PASSING, given={"TEST_MONGODB_URI": GIVEN["TEST_MONGODB_URI"]})
     assert code == 0, lines
     addresses = dict(line.split("=", 1) for line in (checkout.folder / "addresses").read_text().splitlines())

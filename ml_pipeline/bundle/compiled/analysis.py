@@ -10,6 +10,7 @@ import unicodedata
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from itertools import repeat
 from typing import Any, NamedTuple
 
@@ -32,6 +33,22 @@ Prepare = Callable[[str], str]
 Units = Callable[[str], bytes]
 
 
+class Texts:
+    """The texts of some rows. Blocks that prepare them alike share their words: cutting them out costs as much as
+    looking them up.
+    """
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.texts = texts
+        self._words: dict[Prepare, list[list[str]]] = {}
+
+    def words(self, prepare: Prepare) -> list[list[str]]:
+        """For each text the pieces between its blanks, once it is prepared."""
+        if prepare not in self._words:
+            self._words[prepare] = [prepare(text).split() for text in self.texts]
+        return self._words[prepare]
+
+
 class Homes(NamedTuple):
     """Where the character n-grams of a text lie: in which of the `words` each of the `places` does."""
 
@@ -43,23 +60,23 @@ class Homes(NamedTuple):
 class Analysis(NamedTuple):
     """How a block reads texts.
 
-    `units` gives a text's tokens or character n-grams as places (the bytes of 64-bit integers), and `unknown` as the
+    `units` gives each text's tokens or character n-grams as places (the bytes of 64-bit integers), and `unknown` as the
     last one, so that no phrase goes on from one text into the next. `sizes` are how many of them make an n-gram.
     `homes` is there for character n-grams.
     """
 
     vocabulary: Vocabulary
-    units: Units
+    units: Callable[[Texts], list[bytes]]
     sizes: range = range(1, 2)
     homes: Callable[[str], Homes] | None = None
 
-    def found(self, texts: Sequence[str]) -> tuple[list[Places], list[int]]:
+    def found(self, texts: Texts) -> tuple[list[Places], list[int]]:
         """The places of all n-grams of all texts, one size after the other, and how many units each text has.
 
         An n-gram that occurs twice is found twice. At the place of each unit stands an n-gram that begins with it, or
         `unknown`, as far as there is one of that size; each text has `unknown` at least once.
         """
-        pieces = list(map(self.units, texts))
+        pieces = self.units(texts)
         units = phrases = _unpacked(b"".join(pieces))
         found = [units if 1 in self.sizes else np.full_like(units, self.vocabulary.unknown)]
         for size in range(2, self.sizes.stop):
@@ -90,8 +107,13 @@ def analysis(kind: str, params: Mapping[str, Any], terms: Sequence[str], first: 
 
 
 def _preparation(params: Mapping[str, Any]) -> Prepare:
-    strip = {None: None, "unicode": _without_accents, "ascii": _as_ascii}[params.get("strip_accents")]
-    if not params.get("lowercase", True):
+    return _prepare(bool(params.get("lowercase", True)), params.get("strip_accents"))
+
+
+@cache  # the same function for the same preparation: by it blocks know that they prepare alike
+def _prepare(lowercase: bool, accents: str | None) -> Prepare:
+    strip = {None: None, "unicode": _without_accents, "ascii": _as_ascii}[accents]
+    if not lowercase:
         return strip or str
     return str.lower if strip is None else lambda text: strip(text.lower())
 
@@ -129,9 +151,9 @@ def _unpacked(places: bytes) -> Places:
     return np.frombuffer(places, np.int64)
 
 
-def _by_words(prepare: Prepare, of_word: Mapping[str, bytes], unknown: int) -> Units:
+def _by_words(prepare: Prepare, of_word: Mapping[str, bytes], unknown: int) -> Callable[[Texts], list[bytes]]:
     units_of, end = of_word.__getitem__, _packed([unknown])
-    return lambda text: b"".join([*map(units_of, prepare(text).split()), end])
+    return lambda texts: [b"".join([*map(units_of, words), end]) for words in texts.words(prepare)]
 
 
 def _words(params: Mapping[str, Any], prepare: Prepare, sizes: range, vocabulary: Vocabulary) -> Analysis:
@@ -153,8 +175,8 @@ def _words(params: Mapping[str, Any], prepare: Prepare, sizes: range, vocabulary
     else:
         _refuse_blanks(tokens_of, vocabulary)
 
-        def read(text: str) -> bytes:
-            return _packed([*units(prepare(text)), unknown])
+        def read(texts: Texts) -> list[bytes]:
+            return [_packed([*units(prepare(text)), unknown]) for text in texts.texts]
 
     return Analysis(vocabulary, read, sizes)
 
@@ -179,8 +201,9 @@ def _characters(prepare: Prepare, sizes: range, vocabulary: Vocabulary) -> Analy
             if (place := number_of(piece := text[first : first + size])) is not None
         ]
 
-    def units(text: str) -> bytes:
-        return _packed([*(place for place, _, _ in known(_SPACES.sub(" ", prepare(text)))), unknown])
+    def units(texts: Texts) -> list[bytes]:
+        prepared = [_SPACES.sub(" ", prepare(text)) for text in texts.texts]
+        return [_packed([*(place for place, _, _ in known(text)), unknown]) for text in prepared]
 
     def homes(text: str) -> Homes:
         text = _SPACES.sub(" ", prepare(text))

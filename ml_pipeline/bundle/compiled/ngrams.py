@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ml_pipeline.bundle.compiled.analysis import Analysis, analysis
+from ml_pipeline.bundle.compiled.analysis import Analysis, Texts, analysis
 from ml_pipeline.bundle.compiled.contributions import FieldTerms
 from ml_pipeline.bundle.compiled.errors import NotCompilable
 from ml_pipeline.bundle.compiled.vocabulary import Places
@@ -84,6 +84,7 @@ class NgramScorer:
             table[: len(terms), -1] = idf**weighing.power if weighing.power else 0.0
             self._analyses.append((block.columns, read))
             tables.append(table)
+        self._fields = {fields for fields, _ in self._analyses}
         self._table = np.vstack(tables)
         self._presence = tuple(presence)
         counted = [column for column, present in enumerate([*presence, not weighing.power]) if not present]
@@ -94,7 +95,8 @@ class NgramScorer:
 
     def read(self, rows: Sequence[Row]) -> Terms:
         """The n-grams of the rows' texts."""
-        keys = np.concatenate([places for one in self._analyses for places in _keys(rows, *one)])
+        texts = {fields: Texts([_text(row, fields) for row in rows]) for fields in self._fields}
+        keys = np.concatenate([places for fields, one in self._analyses for places in _keys(one, texts[fields])])
         keys.sort()
         fresh = np.ones(len(keys) + 1, dtype=bool)
         np.not_equal(keys[1:], keys[:-1], out=fresh[1:-1])
@@ -150,12 +152,12 @@ def _text(row: Row, fields: tuple[str, ...]) -> str:
     return "\n".join([str(row[field] or "") for field in fields])
 
 
-def _keys(rows: Sequence[Row], fields: tuple[str, ...], analysis: Analysis) -> list[Places]:
-    """The places of the n-grams in the rows' texts, each with the number of its row above."""
-    found, lengths = analysis.found([_text(row, fields) for row in rows])
-    if len(rows) == 1:
+def _keys(analysis: Analysis, texts: Texts) -> list[Places]:
+    """The places of the n-grams in the texts, each with the number of its row above."""
+    found, lengths = analysis.found(texts)
+    if len(lengths) == 1:
         return found
-    above = np.repeat(_above(len(rows)), lengths)
+    above = np.repeat(_above(len(lengths)), lengths)
     return [places | above[: len(places)] for places in found]
 
 

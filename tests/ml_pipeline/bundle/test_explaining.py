@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml_pipeline.bundle.compiled.analysis import analysis
+from ml_pipeline.bundle.compiled.analysis import Texts, analysis
 from ml_pipeline.bundle.compiled.contributions import Feature, FieldTerms, MemberContributions, RowFeatures
 from ml_pipeline.bundle.explaining import SHOWN_EACH_WAY, Explanation, explain_exactly
 from ml_pipeline.bundle.model_bundle import ModelBundle
@@ -86,7 +86,7 @@ def by_words(text: str, analyzer: str) -> dict[str | None, float]:
     read = analysis("word_ngrams", {"token_pattern": r"[\w¬]+", "ngrams": [1, 2]}, TERMS, 0)
     pieces = analysis("char_ngrams", {"analyzer": analyzer, "ngrams": [4, 4]}, PIECES, read.vocabulary.end)
     known = np.arange(pieces.vocabulary.first, pieces.vocabulary.unknown)
-    present = np.isin(known, pieces.found([text])[0][0])
+    present = np.isin(known, pieces.found(Texts([text]))[0][0])
     assert pieces.homes
     features = RowFeatures(
         [
