@@ -12,7 +12,7 @@ from predictions.models import Deployment
 from registry_ui.admin.charts import Chart, Series, chart
 from registry_ui.admin.pages import Action, ConfirmedForm, DecisionForm
 from registry_ui.models import VersionTrial
-from registry_ui.selectors import TrialTold, last_trial, rollout_overview, trial_told
+from registry_ui.selectors import TrialTold, rollout_overview
 from registry_ui.services.access import APPROVE, Actor
 from registry_ui.services.trials import CanaryPlan, canary_pause, canary_plan_set, canary_resume
 from registry_ui.trial_signals import ERRORS, SLOW, WRONG
@@ -49,10 +49,10 @@ class PlanForm(ConfirmedForm):
 def context(request: HttpRequest, deployment: Deployment) -> dict[str, Any]:
     """What is on trial, or what the last trial found where nothing is, and whether this person may change a plan."""
     overview = rollout_overview(deployment=deployment)
-    over = None if overview.trials else last_trial(model=deployment.model)
+    over = None if overview.trials else overview.last
     return {
         "trials": [trial_panel(one) for one in overview.trials],
-        "last_trial": None if over is None else trial_panel(trial_told(over)),
+        "last_trial": None if over is None else trial_panel(over),
         "hold": overview.hold,
         "may_plan": Actor.person(request.user).may(APPROVE, deployment.model),
     }

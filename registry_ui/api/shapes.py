@@ -1,7 +1,7 @@
 """Bodies of the registry's API, in and out. Requests are strict: no other key, no text for a number."""
 
 from datetime import datetime
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from django.urls import reverse
@@ -35,7 +35,9 @@ class StrictRequest(BaseModel):
 class PlanRequest(StrictRequest):
     """How a canary goes on by itself; what is left out is as the version declares it in `rollout`."""
 
-    steps: list[float] | None = Field(default=None, min_length=1, max_length=20, description="Rising shares.")
+    steps: list[Annotated[float, Field(gt=0.0, lt=1.0)]] | None = Field(
+        default=None, min_length=1, max_length=20, description="Rising shares."
+    )
     step_minutes: int | None = Field(default=None, ge=0, le=10_080)
     minimum_requests: int | None = Field(default=None, ge=1, le=10_000_000)
     promote: bool | None = Field(default=None, description="Make it champion after the last step.")

@@ -185,6 +185,7 @@ class RolloutView(ApiView):
     @idempotent
     def post(self, request: Request, model: str) -> Response:
         """Let the canary go on by a plan, pause it, or go on. It needs the permission to approve."""
+        deployment_get(model=model)
         asked = RolloutRequest.parse(request.data)
         _CHANGE[asked.action](
             model=model,

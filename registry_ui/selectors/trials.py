@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from ml_pipeline.spec.rollout import Rollout
@@ -26,16 +26,6 @@ def trials_open(*, model: str | None = None) -> QuerySet[VersionTrial]:
     return trials if model is None else trials.filter(model=model)
 
 
-def trials_of(*, deployment: Deployment) -> list[VersionTrial]:
-    """Those of what serves now: of the canary, then of the champion, where there are any."""
-    found = {trial.kind: trial for trial in trials_open(model=deployment.model)}
-    serving = {
-        VersionTrial.Kind.CANARY: deployment.canary_version,
-        VersionTrial.Kind.CHAMPION: deployment.champion_version,
-    }
-    return [found[kind] for kind, version in serving.items() if kind in found and found[kind].version == version]
-
-
 @dataclass(frozen=True)
 class TrialTold:
     """A trial, its rules, and what was told of each signal at the last look; `decides_at` is a log e-value."""
@@ -48,16 +38,30 @@ class TrialTold:
 
 @dataclass(frozen=True)
 class RolloutOverview:
-    """What is on trial of a model now, and why nothing moves by itself (None: it may)."""
+    """What is on trial of a model now, the last trial that is over, and why nothing moves by itself (None: it may)."""
 
     deployment: Deployment
     trials: list[TrialTold]
+    last: TrialTold | None
     hold: "Hold | None"
 
 
 def rollout_overview(*, deployment: Deployment) -> RolloutOverview:
-    trials = [trial_told(trial) for trial in trials_of(deployment=deployment)]
-    return RolloutOverview(deployment, trials, automatic_hold(model=deployment.model, cool_down_hours=0))
+    """The canary before the champion, in one query where there never was a trial and in two else."""
+    of_model = VersionTrial.objects.filter(model=deployment.model)
+    over = of_model.exclude(state__in=VersionTrial.OPEN_STATES).order_by("-id").values("pk")[:1]
+    found = of_model.filter(Q(state__in=VersionTrial.OPEN_STATES) | Q(pk=Subquery(over))).order_by("kind")
+    trials = [trial_told(trial) for trial in found]
+    serving: dict[str, int | None] = {
+        VersionTrial.Kind.CANARY: deployment.canary_version,
+        VersionTrial.Kind.CHAMPION: deployment.champion_version,
+    }
+    return RolloutOverview(
+        deployment,
+        trials=[one for one in trials if one.trial.is_open and one.trial.version == serving[one.trial.kind]],
+        last=next((one for one in trials if not one.trial.is_open), None),
+        hold=automatic_hold(model=deployment.model, cool_down_hours=0) if trials else None,
+    )
 
 
 def trial_told(trial: VersionTrial) -> TrialTold:
@@ -65,11 +69,6 @@ def trial_told(trial: VersionTrial) -> TrialTold:
     decides_at = threshold(against_record=trial.kind == VersionTrial.Kind.CHAMPION, alpha=rules.alpha)
     told = {name: signal_told(trial.signals[name], alpha=rules.alpha) for name in SIGNALS if name in trial.signals}
     return TrialTold(trial, rules, decides_at, told)
-
-
-def last_trial(*, model: str) -> VersionTrial | None:
-    """The last one that is over."""
-    return VersionTrial.objects.filter(model=model).exclude(state__in=VersionTrial.OPEN_STATES).first()
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,13 @@ _CONFIG = {
     },
 }
 
-# As many entity ids as rows, moments that have passed, keys that no other request had, and a database in memory, whose
+# As many entity ids as rows, moments that have passed, a plan where it belongs and whose steps rise, keys that no other request had, and a database in memory, whose
 # threads lock each other out.
 _BEYOND_A_SCHEMA = (
     "one is needed for each",
     "is still to come",
+    "is needed for the action `plan`",
+    "Such a plan cannot be followed",
     "idempotency_key_reused",
     "answer_in_progress",
     "idempotency_unavailable",
