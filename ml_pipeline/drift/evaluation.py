@@ -142,7 +142,8 @@ class PreparedReference:
                     whole=isinstance(self._bundle.inputs[name], TextInput),
                 )
             ]
-            self._parts["texts"] = _Part(texts, measures, [keys[place] for place in places])
+            if measures:  # none where every text of the reference is missing
+                self._parts["texts"] = _Part(texts, measures, [keys[place] for place in places])
 
     def _values(self, window: Sample) -> dict[str, tuple[Mapping[str, Values], Sequence[Hashable]]]:
         """By part the columns that its measures count, and the rows' keys."""
