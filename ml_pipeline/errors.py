@@ -97,4 +97,3 @@ class RunKilled(RunFailed):
     """A command of a run was killed from outside: by the system, most often, for want of memory."""
 
     code = "run_killed"
-    retryable = True

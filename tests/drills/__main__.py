@@ -191,7 +191,8 @@ process. Latency counts from the moment when a request was due, so that waiting 
 
 
 def _when(names: Sequence[str]) -> str:
-    command = f'make drill DRILLS="{" ".join(names)}"' if names else "make drill"
+    size = f"TRAINING_RUNS={_TRAINING_RUNS} " if "TRAINING_RUNS" in os.environ else ""
+    command = size + (f'make drill DRILLS="{" ".join(names)}"' if names else "make drill")
     return f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} processors, {', '.join(_versions())}."
 
 

@@ -6,11 +6,12 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import DatabaseError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
 from knox.models import AuthToken
 
 from predictions.models import Deployment, TokenDetails
 from predictions.scopes import EVERY_SCOPE
-from registry_ui.models import ApprovalRequest, Decision, ModelVersion
+from registry_ui.models import ApprovalRequest, Decision, ModelVersion, PipelineRun
 
 BEFORE = ("registry_ui", "0003_background_tasks")
 AFTER = ("registry_ui", "0006_decisions")
@@ -101,3 +102,17 @@ def test_decisions_stay_append_only_when_shadows_come_and_former_champions_are_k
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
         Decision.objects.update(actor="eve")
     assert Deployment.objects.get().former == [{"version": n, "bundle": bundles[n]} for n in (2, 6, 5, 4)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_runs_of_before_say_who_started_them_in_the_words_of_now(latest: None) -> None:
+    before = ("registry_ui", "0008_shadows")
+    old = migrate(before).loader.project_state([before]).apps
+    for number, trigger in enumerate(("manual", "admin", "api", "bootstrap", "odd")):
+        old.get_model("registry_ui", "PipelineRun").objects.create(
+            model=f"fruit{number}", trigger=trigger, requested_by="rui", due_at=timezone.now()
+        )
+    migrate(("registry_ui", "0009_retraining"))
+
+    runs = PipelineRun.objects.order_by("model").values_list("trigger", "trigger_detail")
+    assert list(runs) == [("person", ""), ("person", ""), ("api", ""), ("command", ""), ("person", "odd")]
