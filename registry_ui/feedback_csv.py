@@ -14,7 +14,7 @@ from registry_ui.errors import InvalidUpload
 
 ID, LABEL = "prediction_id", "label"
 MOST_BYTES = 2 * 2**20
-MOST_LINES = 20_000
+MOST_LINES = 5_000  # a transaction of one or two seconds, which holds up other writers of SQLite
 _LONGEST_CELL = 4_000
 _DELIMITERS = (",", ";", "\t")
 
