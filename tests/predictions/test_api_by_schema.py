@@ -21,8 +21,8 @@ _CONFIG = {
     },
 }
 
-# As many entity ids as rows, moments that have passed, a plan where it belongs and whose steps rise, keys that no other request had, and a database in memory, whose
-# threads lock each other out.
+# As many entity ids as rows, moments that have passed, a plan where it belongs and whose steps rise, keys that no other
+# request had, and a database in memory, whose threads lock each other out.
 _BEYOND_A_SCHEMA = (
     "one is needed for each",
     "is still to come",
