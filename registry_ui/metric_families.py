@@ -11,7 +11,14 @@ from prometheus_client.core import GaugeMetricFamily, SummaryMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from predictions.models import Deployment
-from registry_ui.selectors import live_accuracies, models_held, notifications_given_up, outbox_pending, run_counts
+from registry_ui.selectors import (
+    drift_newest,
+    live_accuracies,
+    models_held,
+    notifications_given_up,
+    outbox_pending,
+    run_counts,
+)
 from registry_ui.selectors.monitoring import (
     decision_counts,
     outbox_oldest_seconds,
@@ -103,6 +110,23 @@ def _feedback() -> Iterator[Metric]:
     yield _gauge("codesoft_held_out_accuracy", "What the version reached on held-out rows.", of, held_out)
 
 
+def _drift() -> Iterator[Metric]:
+    """Of every champion: `state` is `none` until drift was looked for."""
+    serving = list(Deployment.objects.filter(champion_version__isnull=False))
+    newest = drift_newest(deployments=serving)
+    states, sizes = {}, {}
+    for one in serving:
+        report, of = newest.get(one.model), (one.model, str(one.champion_version))
+        states[*of, report.state if report else "none"] = 1
+        for found in report.statistics if report else ():
+            sizes[*of, found["kind"], found["field"] or ""] = found["value"]
+    labels = ["model", "version"]
+    yield _gauge("codesoft_drift_state", "1 for what the last look for drift found.", [*labels, "state"], states)
+    yield _gauge(
+        "codesoft_drift_size", "How large each statistic of drift was.", [*labels, "statistic", "field"], sizes
+    )
+
+
 def _rolled_back() -> Iterator[Metric]:
     held = {(decision.model,): 1 for decision in models_held()}
     text = "1 for a model that was rolled back automatically, until a person decides about it."
@@ -116,4 +140,4 @@ def _gauge(name: str, text: str, labels: list[str], values: Mapping[Any, float])
     return family
 
 
-READERS: tuple[Reader, ...] = (_runs, _queues, _mirror, _notifications, _versions, _feedback, _rolled_back)
+READERS: tuple[Reader, ...] = (_runs, _queues, _mirror, _notifications, _versions, _feedback, _drift, _rolled_back)

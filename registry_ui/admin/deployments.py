@@ -21,6 +21,7 @@ from registry_ui.admin.watching import accuracy_chart, tiles, traffic_charts
 from registry_ui.models import ModelVersion, PipelineRun
 from registry_ui.selectors import (
     deployments_with_switch,
+    drift_newest,
     fault_columns,
     live_accuracies,
     live_performance,
@@ -155,7 +156,7 @@ def _watched(row: Deployment) -> dict[str, Any]:
     traffic = traffic_of(models=[row.model])[row.model]
     live = live_accuracies(deployments=[row]).get(row.model)
     return {
-        "tiles": tiles(traffic, live),
+        "tiles": tiles(traffic, live, drift_newest(deployments=[row]).get(row.model)),
         "codes": traffic.codes,
         "traffic_charts": traffic_charts(traffic),
         "accuracy_chart": accuracy_chart(live) if live else None,

@@ -9,18 +9,18 @@ from registry_ui.admin.mirror import mirror_context
 from registry_ui.admin.review import verdict_badge
 from registry_ui.admin.runs import STATE_COLOURS
 from registry_ui.admin.summaries import key_metrics
-from registry_ui.admin.watching import tiles
+from registry_ui.admin.watching import Tile, tiles
 from registry_ui.selectors import (
-    LiveAccuracy,
     ModelOverview,
     deployments_found,
+    drift_newest,
     live_accuracies,
     models_overview,
     models_visible,
     not_loaded,
     versions_waiting,
 )
-from registry_ui.selectors.traffic import Traffic, traffic_of
+from registry_ui.selectors.traffic import traffic_of
 from registry_ui.services.access import REQUEST, VIEW, Actor
 
 _WAITING_SHOWN = 10
@@ -36,10 +36,12 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     deployments = list(page)
     traffic = traffic_of(models=[one.model for one in deployments])
     accuracies = live_accuracies(deployments=deployments)
-    shown = [
-        _shown(one, actor, traffic[one.deployment.model], accuracies.get(one.deployment.model))
-        for one in models_overview(deployments=deployments)
-    ]
+    drift = drift_newest(deployments=deployments)
+    shown = []
+    for one in models_overview(deployments=deployments):
+        model = one.deployment.model
+        watched = tiles(traffic[model], accuracies.get(model), drift.get(model))
+        shown.append(_shown(one, actor, watched))
     return context | {
         "may_look": bool(shown) or actor.may(VIEW),
         "search": search,
@@ -51,11 +53,11 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _shown(overview: ModelOverview, actor: Actor, traffic: Traffic, live: LiveAccuracy | None) -> dict[str, Any]:
+def _shown(overview: ModelOverview, actor: Actor, watched: list[Tile]) -> dict[str, Any]:
     run = overview.last_run
     return {
         "overview": overview,
-        "tiles": tiles(traffic, live),
+        "tiles": watched,
         "canary_percent": 100 * (overview.deployment.canary_share or 0.0),
         "metrics": key_metrics(overview.live) if overview.live else [],
         "may_request": actor.may(REQUEST, overview.deployment.model),

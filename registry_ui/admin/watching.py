@@ -8,6 +8,7 @@ from math import isfinite
 from ml_pipeline.learning.bootstrap import Interval
 from registry_ui.admin.charts import Chart, Place, Series, chart, nice_top
 from registry_ui.admin.sparklines import Sparkline, spark_bars, spark_line
+from registry_ui.models import DriftReport
 from registry_ui.selectors import LiveAccuracy, LivePerformance
 from registry_ui.selectors.traffic import Traffic
 from registry_ui.services.model_card import metric_name
@@ -28,9 +29,10 @@ class Tile:
     tone: str = ""
 
 
-def tiles(traffic: Traffic, live: LiveAccuracy | None) -> list[Tile]:
-    """Traffic, what was not answered, the time of an answer, and live accuracy."""
-    return [_traffic_tile(traffic), _refused_tile(traffic), _latency_tile(traffic), _accuracy_tile(live)]
+def tiles(traffic: Traffic, live: LiveAccuracy | None, drift: DriftReport | None) -> list[Tile]:
+    """Traffic, what was not answered, the time of an answer, live accuracy, and what drift was found."""
+    asked = [_traffic_tile(traffic), _refused_tile(traffic), _latency_tile(traffic)]
+    return [*asked, _accuracy_tile(live), _drift_tile(drift)]
 
 
 def traffic_charts(traffic: Traffic) -> list[Chart]:
@@ -180,6 +182,14 @@ def _accuracy_tile(live: LiveAccuracy | None) -> Tile:
     fell = live.held_out is not None and accuracy.high < live.held_out
     note = f"{_percent(accuracy.low)} to {_percent(accuracy.high)}, {_count(live.labels)} labels"
     return Tile("Live accuracy", _percent(accuracy.value), note, spark, "worse" if fell else "")
+
+
+def _drift_tile(report: DriftReport | None) -> Tile:
+    if report is None:
+        return Tile("Drift", "–", "not looked for yet", None)
+    note = f"{_count(report.rows)} answers, {report.created_at:%d %b %H:%M}"
+    tone = "worse" if report.state == DriftReport.State.DRIFTED else ""
+    return Tile("Drift", report.get_state_display(), note, None, tone)
 
 
 def _milliseconds(seconds: float | None) -> float | None:

@@ -1,6 +1,13 @@
 """Every read of the registry."""
 
-from registry_ui.selectors.drift import champion_answers, drift_is_due, drift_judged, drift_reports, drift_task
+from registry_ui.selectors.drift import (
+    champion_answers,
+    drift_is_due,
+    drift_judged,
+    drift_newest,
+    drift_reports,
+    drift_task,
+)
 from registry_ui.selectors.history import (
     Served,
     ServiceHistory,
@@ -141,6 +148,7 @@ __all__ = [
     "deployments_with_switch",
     "drift_is_due",
     "drift_judged",
+    "drift_newest",
     "drift_reports",
     "drift_task",
     "fault_columns",

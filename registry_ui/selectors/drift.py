@@ -1,10 +1,11 @@
 """Drift reports, and which models are due for one."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 
-from predictions.models import Prediction
+from predictions.models import Deployment, Prediction
 from predictions.route_names import CHAMPION
 from registry_ui.models import BackgroundTask, DriftReport, ModelVersion
 from registry_ui.rules import monitoring_of
@@ -20,6 +21,14 @@ def drift_reports(*, model: str) -> QuerySet[DriftReport]:
 def drift_judged(*, version: ModelVersion) -> DriftReport | None:
     """The last report about a version that says whether it drifted."""
     return drift_reports(model=version.model).filter(version=version.number, state__in=_JUDGED).first()
+
+
+def drift_newest(*, deployments: Collection[Deployment]) -> dict[str, DriftReport]:
+    """Model → the newest report about its champion, where there is one. One query, however many models."""
+    champions = {one.model: one.champion_version for one in deployments if one.champion_version is not None}
+    about = DriftReport.objects.filter(model__in=champions).order_by().values("model", "version")
+    newest = DriftReport.objects.filter(pk__in=about.annotate(newest=Max("pk")).values("newest"))
+    return {one.model: one for one in newest.defer("estimates", "live") if one.version == champions[one.model]}
 
 
 def drift_task(*, model: str) -> BackgroundTask | None:

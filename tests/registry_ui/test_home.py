@@ -12,7 +12,8 @@ from predictions.models import Deployment, TrafficSlot
 from predictions.traffic import BUCKETS, SLOT, slot_of
 from registry_ui.admin.charts import Series, chart, nice_top
 from registry_ui.admin.sparklines import HEIGHT, WIDTH, spark_bars, spark_line
-from registry_ui.models import ModelVersion
+from registry_ui.models import DriftReport, ModelVersion
+from registry_ui.selectors import drift_newest
 from registry_ui.selectors.traffic import quantile_seconds, traffic_of
 from registry_ui.services.live_performance import performance_count
 from tests.registry_ui.conftest import Import, member
@@ -131,3 +132,40 @@ def test_an_axis_reads_well_and_a_line_breaks_where_nothing_is_known() -> None:
     )  # fmt: skip
     assert drawn.lines[0].path.count("M") == 2
     assert [tick.text for tick in drawn.y_ticks] == ["0.5", "0.6", "0.7", "0.8", "0.9", "1"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("state", [None, "steady", "drifted", "insufficient"])
+def test_home_and_model_page_tell_what_drift_was_found(
+    champion: ModelVersion, looking: Client, state: str | None
+) -> None:
+    if state:
+        add_drift(champion, "drifted" if state == "steady" else "steady")
+        add_drift(champion, state)
+    wanted = {None: "not looked for yet", "insufficient": "Insufficient data"}.get(state, str(state).capitalize())
+
+    for url in (reverse("admin:index"), reverse("admin:predictions_deployment_change", args=[_deployment().pk])):
+        (tile,) = re.findall(r'<li><span class="soft">Drift</span>.*?</li>', looking.get(url).content.decode(), re.S)
+        assert wanted in tile
+        assert ("worse" in tile) == (state == "drifted")
+
+
+@pytest.mark.django_db
+def test_drift_found_of_a_former_champion_says_nothing_of_the_one_of_now(champion: ModelVersion) -> None:
+    add_drift(champion, "drifted")
+    other = Deployment(model=champion.model, champion_version=champion.number + 1)
+
+    assert drift_newest(deployments=[other]) == {}
+
+
+def add_drift(version: ModelVersion, state: str) -> None:
+    now = timezone.now()
+    found = [{"kind": "length", "field": "text", "value": 0.4, "threshold": 0.2, "alarms": state == "drifted"}]
+    DriftReport.objects.create(
+        model=version.model, version=version.number, bundle=version.bundle_hash, state=state, rows=1_500,
+        window_from=now, window_to=now, statistics=found, requested_by="system:drift",
+    )  # fmt: skip
+
+
+def _deployment() -> Deployment:
+    return Deployment.objects.get(model="fruit")

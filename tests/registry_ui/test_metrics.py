@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from ml_pipeline.environment import PROJECT_ROOT
 from registry_ui.metric_families import registry_metrics
 from registry_ui.metrics import RegistryCollector
-from registry_ui.models import BackgroundTask, Notification, OutboxEntry, PipelineRun
+from registry_ui.models import BackgroundTask, DriftReport, Notification, OutboxEntry, PipelineRun
 from registry_ui.services.background import LEASE
 from registry_ui.services.deployments import deployment_ensure
 from registry_ui.services.live_performance import performance_count
@@ -144,6 +144,26 @@ def test_queues_leases_and_the_outbox_tell_how_long_the_oldest_waits() -> None:
     assert said[("codesoft_lease_age_seconds", "default")] == pytest.approx(60, abs=5)
     assert said[("codesoft_lease_age_seconds", "runs")] == 0
     assert said[("codesoft_outbox_oldest_seconds",)] == pytest.approx(120, abs=5)
+
+
+@pytest.mark.django_db
+def test_drift_is_told_of_champions_alone_and_of_their_last_report(import_one: Import) -> None:
+    version, now = import_one().version, timezone.now()
+    deployment_ensure(model="bread")
+    assert told_now()[("codesoft_drift_state", "fruit", "none", "1")] == 1
+
+    for state, value in (("steady", 0.1), ("drifted", 0.4)):
+        DriftReport.objects.create(
+            model="fruit", version=version.number, bundle=version.bundle_hash, state=state, rows=500,
+            window_from=now, window_to=now, requested_by="system:drift",
+            statistics=[{"kind": "labels", "field": None, "value": value}],
+        )  # fmt: skip
+    said = {key: value for key, value in told_now().items() if key[0].startswith("codesoft_drift")}
+
+    assert said == {
+        ("codesoft_drift_state", "fruit", "drifted", "1"): 1,
+        ("codesoft_drift_size", "", "fruit", "labels", "1"): 0.4,
+    }
 
 
 @pytest.mark.django_db
