@@ -26,6 +26,7 @@ from registry_ui.models import (
     AuditEntry,
     BackgroundTask,
     Decision,
+    DriftReport,
     FeedbackUpload,
     ForeignChange,
     MirrorState,
@@ -37,8 +38,11 @@ from registry_ui.models import (
 from registry_ui.services.access import APPROVERS, REQUESTERS, Actor
 from registry_ui.services.canaries import version_set_canary
 from registry_ui.services.decisions import version_approve, version_request_changes
+from registry_ui.services.drift_files import drift_page_keep
 from registry_ui.services.runs import run_request
+from registry_ui.services.schedules import schedule_set
 from registry_ui.services.shadows import version_set_shadow
+from registry_ui.services.trials import CanaryPlan, canary_pause
 from tests.registry_ui.conftest import Import, member
 
 pytestmark = pytest.mark.django_db
@@ -73,6 +77,7 @@ PAGES = {
     "registry_ui_feedbackupload_result": LOOKING,
     "predictions_deployment_compare": LOOKING,
     "predictions_deployment_performance": LOOKING,
+    "registry_ui_driftreport_evidently": LOOKING,
     "predictions_prediction_export": LOOKING,
     "predictions_generation_served": LOOKING,
 }
@@ -109,6 +114,14 @@ ACTIONS = {
     "knox_authtoken_limit": ADMINISTERING,
     "knox_authtoken_revoke": ADMINISTERING,
     "predictions_deployment_retrain": REQUESTING,
+    "predictions_deployment_preview": REQUESTING,
+    "predictions_deployment_schedule": ADMINISTERING,
+    "predictions_deployment_unschedule": ADMINISTERING,
+    "predictions_deployment_drift": REQUESTING,
+    "predictions_deployment_plan_canary": DECIDING,
+    "predictions_deployment_pause_canary": DECIDING,
+    "predictions_deployment_resume_canary": DECIDING,
+    "registry_ui_driftreport_again": REQUESTING,
     "registry_ui_pipelinerun_cancel": REQUESTING,
     "registry_ui_notification_test": ADMINISTERING,
 }
@@ -127,6 +140,10 @@ FILLED = {
 }
 OTHERWISE_FILLED = {
     "predictions_deployment_end_canary": {"number": 2},
+    "predictions_deployment_plan_canary": {"number": 2, "steps": "20, 50", "step_minutes": 5, "minimum_requests": 9},
+    "predictions_deployment_pause_canary": {"number": 2},
+    "predictions_deployment_resume_canary": {"number": 2},
+    "predictions_deployment_schedule": {"days": "* * *", "time": "02:00"},
     "predictions_deployment_retune": {"number": 3, "labels": 200},
 }
 FORM = "application/x-www-form-urlencoded"
@@ -198,7 +215,12 @@ def rows(import_one: Import, approver: Actor, requester: Actor) -> dict[str, Mod
     import_one(model="wine", flavour=4.0)
     import_one(model="nuts", flavour=5.0)
     canary = import_one(model="nuts", flavour=6.0).version
-    version_set_canary(model="nuts", number=2, share=0.1, actor=approver, reason="look", expected_generation=1)
+    paused = {"number": 2, "actor": approver, "reason": "look"}
+    version_set_canary(**paused, model="nuts", share=0.1, expected_generation=1, plan=CanaryPlan())
+    import_one(model="pears", flavour=9.0)
+    import_one(model="pears", flavour=9.5)
+    version_set_canary(**paused, model="pears", share=0.1, expected_generation=1, plan=CanaryPlan())
+    canary_pause(**paused, model="pears", expected_generation=2)
     import_one(model="figs", flavour=7.0)
     shadow = import_one(model="figs", flavour=8.0).version
     version_set_shadow(model="figs", number=2, actor=approver, reason="look", expected_generation=1)
@@ -211,6 +233,7 @@ def rows(import_one: Import, approver: Actor, requester: Actor) -> dict[str, Mod
     made: list[Any] = [
         waiting,
         FeedbackUpload.objects.create(**upload),
+        DriftReport.objects.create(model="figs", version=1, state="insufficient", html=drift_page_keep(b"a page")),
         run,
         fruit,
         crontab,
@@ -232,6 +255,8 @@ def rows(import_one: Import, approver: Actor, requester: Actor) -> dict[str, Mod
     ]
     by_kind = {f"{row._meta.app_label}_{row._meta.model_name}": row for row in made}
     MirrorState.objects.create(model="fruit")
+    schedule_set(model="wine", cron="0 2 * * *", actor=Actor.system("schedule"))
+    nuts = Deployment.objects.get(model="nuts")
     return {
         **by_kind,
         "registry_ui_modelversion_roll_back": ModelVersion.objects.get(model="fruit", number=1),
@@ -241,7 +266,9 @@ def rows(import_one: Import, approver: Actor, requester: Actor) -> dict[str, Mod
         "registry_ui_modelversion_promote_canary": canary,
         "registry_ui_modelversion_end_canary": canary,
         "registry_ui_modelversion_end_shadow": shadow,
-        "predictions_deployment_end_canary": Deployment.objects.get(model="nuts"),
+        **{f"predictions_deployment_{one}_canary": nuts for one in ("end", "plan", "pause")},
+        "predictions_deployment_unschedule": Deployment.objects.get(model="wine"),
+        "predictions_deployment_resume_canary": Deployment.objects.get(model="pears"),
     }
 
 
