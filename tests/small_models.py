@@ -39,6 +39,8 @@ def small_block(model: str, strength: str = "1.0") -> str:
     evaluation: {{bootstrap: 100, golden_samples: 2}}
     promotion: {{mode: manual}}
     retraining: {{}}
+    rollout: {{}}
+    monitoring: {{}}
     serving: {{}}
 """
 

@@ -4,8 +4,6 @@ import structlog
 from django.db import transaction
 
 from ml_pipeline.errors import CodesoftError, UnknownModel
-from ml_pipeline.params import load_spec
-from ml_pipeline.sources.arrivals import documents_arrived
 from ml_pipeline.spec.policies import Retraining
 from registry_ui.errors import RunActive
 from registry_ui.models import PipelineRun, Trigger
@@ -44,6 +42,8 @@ def retrain_when_due(*, model: str, trigger: Trigger, why: str) -> PipelineRun |
 
 def retrain_on_schedule(*, model: str) -> PipelineRun | None:
     """What a schedule calls. A model that is declared no longer does no harm: it is logged."""
+    from ml_pipeline.params import load_spec  # noqa: PLC0415 - a web process, which asks for runs, reads no YAML
+
     try:
         load_spec(model)
         return retrain_when_due(model=model, trigger=Trigger.SCHEDULE, why=_schedule_text(model))
@@ -67,6 +67,8 @@ def documents_look() -> int:
 
 
 def _train_on_documents(model: str) -> PipelineRun | None:
+    from ml_pipeline.sources.arrivals import documents_arrived  # noqa: PLC0415
+
     policy, last = retraining_policy(model=model), last_trained(model=model)
     if policy.new_documents is None or last is None or active_run(model=model) is not None:
         return None

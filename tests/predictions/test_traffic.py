@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from ml_pipeline.errors import CodesoftError
 from predictions import services
+from predictions.errors import ModelFailed
 from predictions.models import TrafficSlot
 from predictions.serving.process import ServingProcess
 from predictions.traffic import BUCKETS, KEPT, Traffic, forget_old_traffic, slot_of
@@ -55,10 +56,10 @@ def test_a_version_that_raises_left_its_caller_without_an_answer(
         raise ZeroDivisionError
 
     monkeypatch.setattr(live.current.models["sentiment"].champion.bundle, "predict", broken)
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ModelFailed):
         ask("sentiment")
     traffic.write()
-    assert (slot("sentiment").requests, slot("sentiment").refused) == (0, {"internal_error": 1})
+    assert (slot("sentiment").requests, slot("sentiment").refused) == (0, {"model_failed": 1})
 
 
 def test_what_a_database_that_is_away_did_not_take_is_written_later(

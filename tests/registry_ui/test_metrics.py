@@ -127,7 +127,7 @@ def test_queues_leases_and_the_outbox_tell_how_long_the_oldest_waits() -> None:
     now = timezone.now()
     minute = timedelta(minutes=1)
     deployment_ensure(model="fruit")
-    asked = {"model": "fruit", "trigger": "manual", "requested_by": "rui"}
+    asked = {"model": "fruit", "trigger": "person", "requested_by": "rui"}
     PipelineRun.objects.create(**asked, due_at=now - 5 * minute)
     BackgroundTask.objects.create(kind="sync", subject="later", requested_by="rui", due_at=now + minute)
     BackgroundTask.objects.create(
@@ -172,7 +172,7 @@ def test_run_durations_add_up_over_workers_and_restarts() -> None:
     now = timezone.now()
     for seconds in (10, 30):
         PipelineRun.objects.create(
-            model="fruit", trigger="manual", requested_by="rui", due_at=now, state="failed",
+            model="fruit", trigger="person", requested_by="rui", due_at=now, state="failed",
             started_at=now - timedelta(seconds=seconds), finished_at=now,
         )  # fmt: skip
     said = told_now()

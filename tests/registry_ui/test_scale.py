@@ -19,7 +19,7 @@ from tests.registry_ui.many import fill_registry
 from tests.registry_ui.pages import large_pages
 
 pytestmark = pytest.mark.django_db
-MOST_QUERIES = 26
+MOST_QUERIES = 30
 OF_ONE_MODEL = {"home", "a model", "review", "a former champion", "a foreign change", "compare", "list: versions"}
 
 
