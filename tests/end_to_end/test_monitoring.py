@@ -18,6 +18,8 @@ from tests.processes import wait_until
 AFTER_AN_INCIDENT = {
     "codesoft_bundle_load_failures_total": "a bundle that cannot be loaded",
     "codesoft_drift_size": "a look for drift at 200 answers or more",
+    "codesoft_rolled_back": "an automatic roll back",
+    "codesoft_version_failures_total": "a version that breaks on a request",
 }
 MODEL = "wine"
 BROKEN = "CodesoftWebDown"
