@@ -51,12 +51,20 @@ def traffic_charts(traffic: Traffic) -> list[Chart]:
             title=title,
             description=f"{title}, over the last day: at most {max(filter(None, values), default=0.0):.3g}.",
             axes=("Time (UTC)", unit),
-            series=[Series(title, "candidate", _places(values))],
+            series=[Series(title, "candidate", _places(values), dots=_stands_alone(values))],
             top=nice_top(max(filter(None, values), default=0.0)),
             x_labels=labels,
         )
         for name, title, unit, values in shown
     ]
+
+
+def _stands_alone(values: Sequence[float | None]) -> bool:
+    """Whether a value has no neighbour: a line would not show it."""
+    known = [value is not None for value in (None, *values, None)]
+    return any(
+        here and not before and not after for before, here, after in zip(known, known[1:], known[2:], strict=False)
+    )
 
 
 def accuracy_chart(live: LiveAccuracy) -> Chart:

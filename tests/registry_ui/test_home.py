@@ -12,6 +12,7 @@ from predictions.models import Deployment, TrafficSlot
 from predictions.traffic import BUCKETS, SLOT, slot_of
 from registry_ui.admin.charts import Series, chart, nice_top
 from registry_ui.admin.sparklines import HEIGHT, WIDTH, spark_bars, spark_line
+from registry_ui.admin.watching import traffic_charts
 from registry_ui.models import DriftReport, ModelVersion
 from registry_ui.selectors import drift_newest
 from registry_ui.selectors.traffic import quantile_seconds, traffic_of
@@ -132,6 +133,17 @@ def test_an_axis_reads_well_and_a_line_breaks_where_nothing_is_known() -> None:
     )  # fmt: skip
     assert drawn.lines[0].path.count("M") == 2
     assert [tick.text for tick in drawn.y_ticks] == ["0.5", "0.6", "0.7", "0.8", "0.9", "1"]
+
+
+@pytest.mark.django_db
+def test_a_half_hour_without_neighbours_is_a_dot_where_a_line_would_show_nothing() -> None:
+    add_traffic(slot_of(NOW), requests=30, bucket=2)
+    alone = traffic_charts(traffic_of(models=["fruit"], now=NOW)["fruit"])
+    add_traffic(slot_of(NOW) - SLOT, requests=30, bucket=2)
+    beside = traffic_charts(traffic_of(models=["fruit"], now=NOW)["fruit"])
+
+    assert [len(one.lines[0].dots) for one in alone] == [0, 1, 1]
+    assert [len(one.lines[0].dots) for one in beside] == [0, 0, 0]
 
 
 @pytest.mark.django_db
