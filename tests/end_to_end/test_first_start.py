@@ -3,9 +3,12 @@
 import re
 import stat
 import subprocess
+import urllib.error
 import urllib.request
 
 import pytest
+
+from tests.processes import wait_until
 
 LABELS = {
     "sentiment": {"positive", "negative"},
@@ -34,9 +37,17 @@ def test_each_printed_request_can_be_pasted_and_answers_with_a_label(product):
 def test_both_printed_metrics_addresses_tell_of_every_model(product):
     web, registry = re.findall(r"http://\S+/metrics", product.printed)
     for address, metric in ((web, "codesoft_live_version"), (registry, "codesoft_pipeline_runs")):
-        with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310 - our own address
-            text = answer.read().decode()
+        text = wait_until(lambda address=address: _scraped(address), 30)  # the dispatcher starts beside the web process
+        assert text, address
         assert set(re.findall(rf'^{metric}{{model="(\w+)"', text, re.MULTILINE)) == set(LABELS), metric
+
+
+def _scraped(address: str) -> str | None:
+    try:
+        with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310 - our own address
+            return answer.read().decode()
+    except urllib.error.URLError:
+        return None
 
 
 def test_access_is_kept_where_only_the_owner_reads_it(product):
