@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -35,8 +34,6 @@ _STEPS = 6
 _State = DriftReport.State
 _log = structlog.get_logger(__name__)
 
-OnDrift = Callable[[DriftReport], None]
-
 
 def drift_request(*, model: str, actor: Actor) -> BackgroundTask:
     """Ask for an evaluation of the champion; the active one where there is one. WrongState where nothing serves."""
@@ -58,12 +55,8 @@ def drift_schedule() -> list[str]:
     return due
 
 
-def drift_evaluate(task: BackgroundTask, progress: Progress, *, on_drift: OnDrift = drift_notify) -> dict[str, Any]:
-    """The task's work: one report, whatever becomes of it.
-
-    `on_drift` is called in the report's transaction, once an episode: not where the version's last judgement was the
-    same. Runs in a worker.
-    """
+def drift_evaluate(task: BackgroundTask, progress: Progress) -> dict[str, Any]:
+    """The task's work: one report, whatever becomes of it. Runs in a worker."""
     version = champion_get(model=task.model)
     if version is None:
         raise WrongState(f"Nothing serves {task.model} any more: there is no traffic to look at.")
@@ -78,9 +71,9 @@ def drift_evaluate(task: BackgroundTask, progress: Progress, *, on_drift: OnDrif
     except Exception as error:
         report.state = _State.FAILED
         report.error = str(error) if isinstance(error, CodesoftError) else f"{type(error).__name__}: {error}"
-        _keep(report, version, progress, started, on_drift)
+        _keep(report, version, progress, started)
         raise
-    _keep(report, version, progress, started, on_drift)
+    _keep(report, version, progress, started)
     return {"report": report.pk, "state": report.state}
 
 
@@ -163,10 +156,11 @@ def _page(reference: Reference, sample: Sample, declared: Monitoring) -> str:
     return drift_page_keep(page)
 
 
-def _keep(report: DriftReport, version: ModelVersion, progress: Progress, started: float, on_drift: OnDrift) -> None:
-    """Save the report, and call `on_drift` with it where an episode begins; then let go of the oldest.
+def _keep(report: DriftReport, version: ModelVersion, progress: Progress, started: float) -> None:
+    """Save the report, tell where an episode begins, and let go of the oldest.
 
-    Drift asks for a run each time it is found: the policy and its cool-down say whether one starts.
+    An episode begins where the version's last judgement was another. Drift asks for a run each time it is found: the
+    policy and its cool-down say whether one starts.
     """
     progress.tell(_STEPS, _STEPS)  # TaskFenced where another worker does it by now
     report.seconds = round(monotonic() - started, 3)
@@ -174,7 +168,7 @@ def _keep(report: DriftReport, version: ModelVersion, progress: Progress, starte
         last = drift_judged(version=version)
         report.save()
         if report.state == _State.DRIFTED and (last is None or last.state != _State.DRIFTED):
-            on_drift(report)
+            drift_notify(report)
         if report.state == _State.DRIFTED:
             retrain_when_due(model=report.model, trigger=Trigger.DRIFT, why=f"drift report {report.pk}")
     _forget_oldest(report.model)

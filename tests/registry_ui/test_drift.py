@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.core.files.storage import storages
@@ -11,7 +10,15 @@ from pytest_django import Settings
 
 from predictions.models import Deployment, Feedback
 from registry_ui.errors import PermissionRefused, WrongState
-from registry_ui.models import BackgroundTask, DriftReport, ModelVersion, Notification
+from registry_ui.models import (
+    BackgroundTask,
+    DriftReport,
+    ModelPolicy,
+    ModelVersion,
+    Notification,
+    PipelineRun,
+    Trigger,
+)
 from registry_ui.services import drift as service
 from registry_ui.services.access import Actor
 from registry_ui.services.background import task_execute
@@ -176,20 +183,20 @@ def champion_answers_forget() -> None:
     Prediction.objects.all().delete()
 
 
-def test_on_drift_is_called_once_an_episode_in_the_reports_transaction(
-    champion: ModelVersion, unillustrated: None
+@pytest.mark.parametrize("asked_for", [True, False])
+def test_drift_starts_a_run_where_the_policy_asks_for_it_and_not_again_while_it_cools_down(
+    champion: ModelVersion, unillustrated: None, asked_for: bool
 ) -> None:
-    called: list[int] = []
-
-    def work(task: BackgroundTask, progress: Any) -> dict[str, Any]:
-        return service.drift_evaluate(task, progress, on_drift=lambda report: called.append(report.pk))
-
+    ModelPolicy.objects.update_or_create(model="sentiment", defaults={"retraining": {"on_drift": asked_for}})
     log_texts(champion, tweet_texts(300))
     for _ in range(2):
-        task = drift_request(model="sentiment", actor=Actor.operator("test"))
-        task_execute(task_id=task.pk, kinds={BackgroundTask.Kind.DRIFT: work})
+        evaluated()
+        PipelineRun.objects.update(state="failed")
 
-    assert called == [DriftReport.objects.earliest("id").pk]
+    runs = PipelineRun.objects.filter(model="sentiment", trigger=Trigger.DRIFT)
+    assert [run.trigger_detail for run in runs] == (
+        [f"drift report {DriftReport.objects.earliest('id').pk}"] if asked_for else []
+    )
 
 
 def test_an_evaluation_that_fails_is_a_report_as_well(champion: ModelVersion) -> None:
