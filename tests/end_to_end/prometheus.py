@@ -93,11 +93,15 @@ def monitoring(folder: Path, targets: dict[str, int], *, at_once: str) -> Iterat
 
 
 def _write_alertmanager(folder: Path, webhook: str) -> None:
-    """The project's routes and inhibitions; the receiver is a webhook in the place of the chat, and nothing waits."""
+    """The project's routes and inhibitions; the receiver is a webhook in the place of the chat, and nothing waits.
+
+    The interval matters as well as the first wait: before the first scrape `absent(up…)` is true, so the alert's group
+    may exist already, without having told anybody, and what joins a group waits for its next interval.
+    """
     configuration = load_yaml(MONITORING / "alertmanager.yaml")
     configuration["global"].pop("slack_api_url_file")
     for route in (configuration["route"], *configuration["route"]["routes"]):
-        route["group_wait"] = "0s"
+        route |= {"group_wait": "0s", "group_interval": FAST}
     for one in configuration["receivers"]:
         one.pop("slack_configs")
         one["webhook_configs"] = [{"url": webhook, "send_resolved": False}]
