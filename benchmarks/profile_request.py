@@ -227,9 +227,9 @@ def _clients(application: Application, token: str, rows: int) -> dict[str, Clien
         for texts in batches(rows, 500)
     ]
     kinds: dict[str, tuple[Application, str]] = {
-        "Django view, no middleware": (bare, "/api/v1/constant-django"),
-        "DRF view, no middleware": (bare, "/api/v1/constant"),
-        "DRF view, our middlewares": (application, "/api/v1/constant"),
+        "Django view, no middleware": (bare, "/api/v1/constant-django/predictions"),
+        "DRF view, no middleware": (bare, "/api/v1/constant/predictions"),
+        "DRF view, our middlewares": (application, "/api/v1/constant/predictions"),
         "whole request": (application, PATH),
     }
     return {name: Client(handler, path, token, bodies) for name, (handler, path) in kinds.items()}

@@ -113,10 +113,16 @@ def post_fork(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """All answering threads but one may be inside the database at once."""
+    """All answering threads but one may be inside the database at once; predictions without a key never are."""
     from predictions.bulkhead import Bulkhead, count_this_thread  # noqa: PLC0415 - metrics, after the folder is set
 
     worker.begin_thread = partial(count_this_thread, Bulkhead(worker.cfg.threads - 1))
+    worker.only_computes = _only_computes
+
+
+def _only_computes(environ: dict[str, Any]) -> bool:
+    path: str = environ["PATH_INFO"]
+    return path.endswith("/predictions") and path.startswith("/api/") and "HTTP_IDEMPOTENCY_KEY" not in environ
 
 
 def worker_exit(server: Any, worker: Any) -> None:

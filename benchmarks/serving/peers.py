@@ -128,7 +128,7 @@ def _constant_view(name: str, title: str, *options: str) -> Peer:
         title,
         "serving",
         _our_gunicorn("benchmarks.serving.constant.wsgi:application", *options),
-        "/api/v1/constant",
+        "/api/v1/constant/predictions",
         _our_body,
         None,
         variables=lambda port, places: {

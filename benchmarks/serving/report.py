@@ -89,10 +89,14 @@ def _start(results: Results) -> str:
 
 def _rate(results: Results) -> str:
     rows = (
-        (_title(name), _cell(Spread.of([loads[name].p99_ms for loads in results.rate_rounds]), 2))
+        (
+            _title(name),
+            _cell(Spread.of([loads[name].p99_ms for loads in results.rate_rounds]), 2),
+            f"{sum(loads[name].errors for loads in results.rate_rounds):,}",
+        )
         for name in (OURS, FLOOR)
     )
-    return _table((f"at {results.rate} requests/s", "p99, ms"), rows)
+    return _table((f"at {results.rate} requests/s", "p99, ms", "failed requests"), rows)
 
 
 def _busiest(connections: int) -> Measure:

@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from math import inf
 from typing import Any
 
 from benchmarks.serving.load import Load
@@ -55,8 +56,10 @@ class Results:
         return Spread.of(values)
 
     def rate_excess(self, peer: str, other: str) -> Spread | None:
-        """By how many milliseconds the p99 at the fixed rate lies above the other's."""
-        return Spread.of([loads[peer].p99_ms - loads[other].p99_ms for loads in self.rate_rounds])
+        """By how many milliseconds the p99 at the fixed rate lies above the other's; without end where one failed."""
+        return Spread.of(
+            [inf if loads[peer].errors else loads[peer].p99_ms - loads[other].p99_ms for loads in self.rate_rounds]
+        )
 
     def as_dict(self) -> dict[str, Any]:
         return {

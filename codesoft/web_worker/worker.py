@@ -1,9 +1,10 @@
-"""The worker: one thread accepts, the others wait for requests at one epoll and answer them.
+"""The worker: one thread accepts, the others wait for requests at one epoll, in turns, and answer them.
 
 gunicorn's own threaded worker waits for sockets in one thread, hands each request to another and gets the connection
 back through a pipe: four changes of thread a request, under one lock that all of them need. Here the kernel wakes the
 thread that will answer. A connection is armed for one event at a time, so that one thread has it, and a thread takes it
-when its request is here as a whole: a client that is slow, or silent, holds no thread.
+when its request is here as a whole: a client that is slow, or silent, holds no thread. Requests that only compute are
+answered one after the other by the thread that waits for them; for any other it passes its turn on first (`turns`).
 """
 
 import errno
@@ -24,6 +25,7 @@ from codesoft.web_worker.connection import Connection
 from codesoft.web_worker.environ import environ_of_connection, environ_of_request, environ_of_worker
 from codesoft.web_worker.response import Response
 from codesoft.web_worker.seats import Seats
+from codesoft.web_worker.turns import Turns
 
 TICK_SECONDS = 1.0
 GIVE_WAY_SECONDS = 0.002
@@ -44,6 +46,11 @@ class WebWorker(Worker):  # type: ignore[misc]
     def begin_thread() -> None:
         """What each answering thread does first; the configuration may put something else here."""
 
+    @staticmethod
+    def only_computes(_: dict[str, Any]) -> bool:
+        """Whether answering waits for nothing, neither a database nor a disk; the configuration knows which do."""
+        return False
+
     @classmethod
     def check_config(cls, config: Any, _: Any) -> None:
         plain = config.protocol == "http" and config.http_protocols == ["h1"] and config.http2_cleartext == "off"
@@ -53,8 +60,10 @@ class WebWorker(Worker):  # type: ignore[misc]
     def init_process(self) -> None:
         self._epoll = select.epoll()
         self._wake_reader, self._wake_writer = os.pipe()
+        self._ended = False
         self._open: set[Connection] = set()
         self._waiting: dict[int, Connection] = {}
+        self._turns = Turns()
         self._environ = environ_of_worker(self.cfg)
         super().init_process()
 
@@ -114,13 +123,22 @@ class WebWorker(Worker):  # type: ignore[misc]
     def _serve(self) -> None:
         """What each of the other threads does: take one connection that has something, until the worker ends."""
         self.begin_thread()
-        while True:
-            for fileno, _ in self._epoll.poll(maxevents=1):
-                if fileno == self._wake_reader:
-                    return
-                connection = self._waiting.pop(fileno, None)
-                if connection is not None:  # else the accepting thread has just given it up
-                    self._go_on_safely(connection)
+        while not self._ended:
+            self._turns.take()
+            while self._turns.is_mine and not self._ended:
+                self._take_one()
+            self._turns.pass_on()
+
+    def _take_one(self) -> None:
+        for fileno, _ in self._epoll.poll(maxevents=1):
+            if fileno == self._wake_reader:
+                self._ended = True
+                return
+            connection = self._waiting.pop(fileno, None)
+            if connection is not None:  # else the accepting thread has just given it up
+                self._turns.begin()
+                self._go_on_safely(connection)
+                self._turns.end()
 
     def _go_on_safely(self, connection: Connection) -> None:
         try:
@@ -180,6 +198,8 @@ class WebWorker(Worker):  # type: ignore[misc]
         if request._expected_100_continue:
             connection.socket.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         environ = environ_of_request(connection.environ, request)
+        if not self.only_computes(environ):
+            self._turns.pass_on()
         try:
             self._send(self.wsgi(environ, response.start_response), response)
         except (BlockingIOError, ConnectionError):

@@ -122,6 +122,14 @@ def test_the_document_tells_for_each_goal_whether_it_is_met(results: Results) ->
     assert any("mlflow serve" in line and "not measured" in line for line in lines)
 
 
+def test_a_rate_that_was_not_kept_is_a_goal_not_met_and_costs_no_other_figure(results: Results) -> None:
+    results.rate_rounds = [{OURS: Load(10, 1.0, 3, 4.0), FLOOR: Load(10, 1.0, 0, 1.0)}]
+    lines = markdown(results).splitlines()
+    assert any("p99 at half" in line and line.endswith("**no** |") for line in lines)
+    assert any("this product" in line and line.endswith("| 3 |") for line in lines)
+    assert any("constant DRF view" in line and line.endswith("yes |") for line in lines)
+
+
 def test_the_tables_of_a_document_are_replaced_and_its_prose_stays(results: Results, tmp_path: Path) -> None:
     document = tmp_path / "benchmarks.md"
     document.write_text("# Before\n\n")

@@ -38,7 +38,7 @@ def constant_django(request: HttpRequest) -> HttpResponse:
 
 
 urlpatterns = [
-    path("api/v1/constant", ConstantView.as_view()),
-    path("api/v1/constant-django", constant_django),
+    path("api/v1/constant/predictions", ConstantView.as_view()),
+    path("api/v1/constant-django/predictions", constant_django),
     *product,
 ]

@@ -16,6 +16,11 @@ class HastyWorker(WebWorker):
     request_seconds = 1
     linger_seconds = 0.5
 
+    @staticmethod
+    def only_computes(environ: dict[str, Any]) -> bool:
+        """What the first one says is a lie."""
+        return environ["PATH_INFO"] in ("/slow", "/digest")
+
 
 def application(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
     return _ANSWERS[environ["PATH_INFO"]](environ, start)

@@ -205,6 +205,20 @@ def test_requests_that_wait_for_a_thread_longer_than_a_connection_may_be_idle_ar
     waiting.close()
 
 
+def test_an_answer_that_waits_where_it_should_only_compute_keeps_nobody_from_the_next(server: Server) -> None:
+    with server.connect() as waiting:
+        waiting.sendall(b"GET /slow?1 HTTP/1.1\r\nHost: x\r\n\r\n")
+        time.sleep(0.1)
+        started = time.monotonic()
+        for path in ("/digest", "/process"):
+            client = server.client()
+            client.request("GET", path)
+            assert client.getresponse().status == 200
+            client.close()
+        assert time.monotonic() - started < 0.5
+        assert waiting.recv(4096).endswith(b"at last")
+
+
 def test_an_idle_connection_is_closed_after_its_time(server: Server) -> None:
     with server.connect() as connection:
         started = time.monotonic()
