@@ -80,8 +80,10 @@ def on_starting(server: Any) -> None:
 def _import_for_all() -> None:
     """Django, every view and the code of bundles: no model, no thread, no connection.
 
-    What stands is frozen for the garbage collector, whose marks would copy each page in each worker.
+    What stands is frozen for the garbage collector, whose marks would copy each page in each worker. Until then it only
+    costs time: hardly anything that an import makes is garbage.
     """
+    gc.disable()
     import django  # noqa: PLC0415 - the environment above is read at import
     from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415
     from django.urls import get_resolver  # noqa: PLC0415
@@ -94,6 +96,7 @@ def _import_for_all() -> None:
     _ = get_resolver().url_patterns
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def when_ready(server: Any) -> None:
