@@ -13,10 +13,11 @@ import skops.io
 
 from ml_pipeline.errors import InvalidBundle
 
-# Private scikit-learn types that skops does not trust by itself and that the allow-listed families need. Each was read:
-# none runs code while it is built. Nothing else is ever loaded, whatever a file asks for.
+# Types that skops does not trust by itself and that the allow-listed families need. Each was read: none runs code while
+# it is built. Nothing else is ever loaded, whatever a file asks for.
 TRUSTED_TYPES = (
     "numpy.dtype",
+    "scipy.sparse._csr.csr_matrix",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",

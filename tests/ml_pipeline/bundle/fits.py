@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from ml_pipeline.bundle import skops_files
 from ml_pipeline.canonical import sha256_hex
@@ -91,6 +92,9 @@ def fitted_estimators() -> Iterator[tuple[str, Any, Any]]:
         matrix, labels = table(classes)
         for name, estimator in declared().items():
             yield f"{name} {classes}", build_estimator(estimator).fit(matrix, labels), matrix
+        ngrams = csr_matrix(matrix)  # which this family keeps
+        nearest = build_estimator(declared()["nearest_neighbors"]).fit(ngrams, labels)
+        yield f"nearest_neighbors of n-grams {classes}", nearest, ngrams
 
 
 def main() -> None:
