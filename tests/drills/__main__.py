@@ -32,6 +32,7 @@ from tests.drills.waiting_pages import wait_on_pages
 _WORKERS, _RATE, _CLIENTS = 4, 100.0, 16
 _PROMOTIONS, _KILLS, _OUTAGE_SECONDS, _FULL_SECONDS = 100, 50, 15.0, 10.0
 _TRAINING, _TRAINING_RUNS = "training", int(os.environ.get("TRAINING_RUNS", "200"))
+_TRAINING_STANDS = 2  # side by side: a run waits more than it computes
 _PAGES_P99_MILLISECONDS = 200.0
 _RECORD_SECONDS, _LOOK_SECONDS = 30.0, 5.0  # the guard looks as often as beat lets it
 _LIBRARIES = ("Django", "djangorestframework", "gunicorn", "psycopg", "mlflow", "scikit-learn")
@@ -100,21 +101,25 @@ def full_disk(stand: Stand, _servers: Servers) -> list[Report]:
 
 
 def training(_stand: Stand, servers: Servers) -> list[Report]:
-    """A database of its own beside the web's; the lease is short, so that a lost worker is noticed soon."""
-    servers.postgresql.create_database(_TRAINING)
-    with TemporaryDirectory() as name:
-        stand = TrainingStand(
-            Path(name),
-            ["first", "second"],
-            DATABASE_URL=servers.postgresql.url_of(_TRAINING),
-            REDIS_URL=servers.redis.url.removesuffix("/0") + "/1",
-            RUN_LEASE_SECONDS="3",
-        ).prepare()
-        try:
+    """Databases of their own beside the web's; the lease is short, so that a lost worker is noticed soon."""
+    with TemporaryDirectory() as name, ExitStack() as stops:
+        stands = [_training_stand(Path(name), servers, lane) for lane in range(1, _TRAINING_STANDS + 1)]
+        for stand in stands:
+            stops.callback(stand.stop_all)
             stand.start("runs", "default", "beat", "dispatcher")
-            return [kill_training(stand, random_hits(_TRAINING_RUNS))]
-        finally:
-            stand.stop_all()
+        return [kill_training(stands, random_hits(_TRAINING_RUNS))]
+
+
+def _training_stand(folder: Path, servers: Servers, lane: int) -> TrainingStand:
+    database = f"{_TRAINING}_{lane}"
+    servers.postgresql.create_database(database)
+    return TrainingStand(
+        folder / database,
+        ["first", "second"],
+        DATABASE_URL=servers.postgresql.url_of(database),
+        REDIS_URL=servers.redis.url.removesuffix("/0") + f"/{lane}",
+        RUN_LEASE_SECONDS="3",
+    ).prepare()
 
 
 def bad_versions(stand: Stand, _servers: Servers) -> list[Report]:

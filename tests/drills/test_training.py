@@ -37,7 +37,7 @@ def stand(tmp_path: Path) -> Iterator[TrainingStand]:
 
 @pytest.mark.timeout(1_500)
 def test_runs_whose_processes_are_killed_end_once_and_leave_nothing_behind(stand: TrainingStand) -> None:
-    report = kill_training(stand, _PLANS)
+    report = kill_training([stand], _PLANS)
     assert not report.violations, report.markdown()
     assert [hits for title, hits in report.rows if title == "processes hit"] == [
         "worker 1, child 1, guard 1, dvc 1, stage 1"

@@ -7,8 +7,9 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tests.drills.report import Report
 from tests.drills.training_stand import TrainingStand
@@ -43,28 +44,56 @@ def random_hits(count: int, *, again: float = 0.25, most_seconds: float = 40.0) 
     return plans
 
 
-def kill_training(stand: TrainingStand, plans: Sequence[Sequence[Hit]]) -> Report:
-    """A run for each plan, one after the other, each with another recipe. A killed worker is started again at once."""
-    ended, hits, left = [], Counter[str](), []
+@dataclass
+class Outcome:
+    """What the runs of one stand came to: their rows, the processes hit by kind, and those that were left behind."""
+
+    ended: list[dict[str, object]] = field(default_factory=list)
+    hits: Counter[str] = field(default_factory=Counter)
+    left: list[int] = field(default_factory=list)
+    versions: dict[str, list[str]] = field(default_factory=dict)
+
+
+def kill_training(stands: Sequence[TrainingStand], plans: Sequence[Sequence[Hit]]) -> Report:
+    """A run for each plan, each with another recipe, on the stands side by side; on each of them one after the other.
+
+    A killed worker is started again at once.
+    """
+    with ThreadPoolExecutor(len(stands)) as lanes:
+        shares = [plans[lane :: len(stands)] for lane in range(len(stands))]
+        return _judge(list(lanes.map(_kill_on, stands, shares)))
+
+
+def _kill_on(stand: TrainingStand, plans: Sequence[Sequence[Hit]]) -> Outcome:
+    found = Outcome()
     for number, plan in enumerate(plans):
         model = stand.models[number % len(stand.models)]
         stand.change_recipe(model, f"{0.01 + 0.01 * number:.2f}")
         run = stand.request(model)
         for hit in plan:
-            hits[hit.kind] += _kill(stand, hit, lambda run=run: stand.ended(run, 0.0) is not None)
-        ended.append(stand.ended(run, _RUN_SECONDS) or {"state": "unended", "attempt": 0, "error": ""})
+            found.hits[hit.kind] += _kill(stand, hit, lambda run=run: stand.ended(run, 0.0) is not None)
+        found.ended.append(stand.ended(run, _RUN_SECONDS) or {"state": "unended", "attempt": 0, "error": ""})
         if not wait_until(lambda: not stand.of_runs(), _GONE_SECONDS):
-            left += stand.of_runs()
-    return _judge(stand, ended, hits, left)
+            found.left += stand.of_runs()
+    found.versions = _versions(stand)
+    return found
 
 
-def _judge(stand: TrainingStand, ended: list[dict[str, object]], hits: Counter[str], left: list[int]) -> Report:
+def _judge(outcomes: Sequence[Outcome]) -> Report:
     report = Report("SIGKILL in training runs", ["figure", "value"])
+    ended = [run for one in outcomes for run in one.ended]
+    hits = sum((one.hits for one in outcomes), Counter[str]())
+    left = [pid for one in outcomes for pid in one.left]
     states = Counter(str(run["state"]) for run in ended)
     attempts = Counter(int(str(run["attempt"])) for run in ended)
-    versions = _versions(stand)
-    twice = {model: [key for key, times in Counter(keys).items() if times > 1] for model, keys in versions.items()}
-    imported = [(run["model"], run["version__number"]) for run in ended if run["state"] == "succeeded"]
+    registered = {(lane, model): keys for lane, one in enumerate(outcomes) for model, keys in one.versions.items()}
+    twice = {model: [key for key, times in Counter(keys).items() if times > 1] for model, keys in registered.items()}
+    imported = [
+        (lane, run["model"], run["version__number"])
+        for lane, one in enumerate(outcomes)
+        for run in one.ended
+        if run["state"] == "succeeded"
+    ]
 
     report.add("runs", len(ended))
     report.add("processes hit", ", ".join(f"{kind} {hits[kind]}" for kind in KINDS))
