@@ -295,13 +295,15 @@ class VersionCount(models.Model):
 class BundleFault(models.Model):
     """A process that cannot load a bundle, as long as it cannot: it renews `seen_at`, and removes the row afterwards.
 
-    A row that is not renewed is that of a process that died.
+    A row that is not renewed is that of a process that died. `copied`: the store gave the files, so that the fault is
+    the bundle's; where it did not, nothing is known about the bundle.
     """
 
     process = models.CharField(max_length=100)
     bundle = models.CharField(max_length=64)
     model = models.CharField(max_length=63)
     message = models.TextField()
+    copied = models.BooleanField(default=True)
     seen_at = models.DateTimeField()
 
     class Meta:

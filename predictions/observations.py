@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -26,13 +27,13 @@ def record_observation_once(*, kind: str, subject: str, message: str, model: str
 
 
 @transaction.atomic
-def faults_tell(*, process: str, faults: Mapping[str, tuple[str, str]]) -> None:
-    """Say which bundles a process cannot load now: bundle → (model, why). What is not among them is mended."""
+def faults_tell(*, process: str, faults: Mapping[str, Mapping[str, Any]]) -> None:
+    """Say which bundles a process cannot load now: bundle → columns of its `BundleFault`. What is not among them is
+    mended.
+    """
     now = timezone.now()
     own = BundleFault.objects.filter(process=process)
     own.exclude(bundle__in=list(faults)).delete()
     BundleFault.objects.filter(seen_at__lt=now - _FORGOTTEN_AFTER).delete()
-    for bundle, (model, message) in faults.items():
-        BundleFault.objects.update_or_create(
-            process=process, bundle=bundle, defaults={"model": model, "message": message, "seen_at": now}
-        )
+    for bundle, told in faults.items():
+        BundleFault.objects.update_or_create(process=process, bundle=bundle, defaults={**told, "seen_at": now})

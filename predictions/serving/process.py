@@ -188,7 +188,7 @@ class ServingProcess:
         """Ship the spool once, and tell what cannot be loaded and how versions fare. Without the database all wait."""
         try:
             if (current := self._current) is not None:
-                self._faults.tell(current.snapshot, self._failures())
+                self._faults.tell(current.snapshot, self._shelf.failures.copy())
             ship_spool(spool=self.spool)
         except (DatabaseError, InterfaceError, OSError) as error:  # the last: no space to set refused lines aside
             connection.close()
@@ -277,7 +277,7 @@ class ServingProcess:
 
     def _failures(self) -> dict[str, str]:
         """Why bundles are not in memory; a copy, because the loading thread writes there."""
-        return {bundle: failure.message for bundle, failure in list(self._shelf.failures.items())}
+        return {bundle: failure.message for bundle, failure in self._shelf.failures.copy().items()}
 
     def _boot_from_file(self, error: Exception) -> None:
         if self._current is None and (snapshot := Snapshot.read_file(self._file)) is not None:

@@ -27,11 +27,19 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Failure:
-    """Why a bundle is not in memory, and when it is tried again."""
+    """Why a bundle is not in memory, and when it is tried again.
+
+    `copied`: the store gave it, so that the fault lies in the bundle, or in what it finds here, and not in the way.
+    """
 
     message: str
     attempts: int
     retry_at: float
+    copied: bool
+
+
+class _NotCopied(Exception):
+    """The store did not give the bundle's files, or the disk did not take them."""
 
 
 class BundleShelf:
@@ -63,8 +71,10 @@ class BundleShelf:
         except Exception as error:  # any fault of a foreign file or a storage backend: the old version goes on
             attempts = self.failures[bundle_hash].attempts + 1 if bundle_hash in self.failures else 1
             wait = min(FIRST_RETRY_SECONDS * 2 ** (attempts - 1), LAST_RETRY_SECONDS)
-            message = str(error) if isinstance(error, CodesoftError) else f"{type(error).__name__}: {error}"
-            self.failures[bundle_hash] = Failure(message, attempts, time.monotonic() + wait)
+            speaks = isinstance(error, CodesoftError | _NotCopied)
+            message = str(error) if speaks else f"{type(error).__name__}: {error}"
+            copied = not isinstance(error, _NotCopied)
+            self.failures[bundle_hash] = Failure(message, attempts, time.monotonic() + wait, copied)
             log.warning("serving.bundle_not_loaded", bundle=bundle_hash, error=message, attempts=attempts)
             return False
         self._bundles[bundle_hash], self._sizes[bundle_hash] = bundle, size
@@ -94,7 +104,10 @@ class BundleShelf:
                 return _proven(folder, bundle_hash)
             except InvalidBundle:  # a copy that a full or failing disk spoiled: the store has the truth
                 shutil.rmtree(folder, ignore_errors=True)
-        copy_bundle(bundle_hash, folder)
+        try:
+            copy_bundle(bundle_hash, folder)
+        except Exception as error:  # storage backends have errors of their own
+            raise _NotCopied(f"Not copied from the store: {type(error).__name__}: {error}") from error
         return _proven(folder, bundle_hash)
 
     def _remove_copies(self, keep: Collection[str]) -> None:

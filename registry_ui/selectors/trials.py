@@ -118,9 +118,12 @@ def is_person(actor: str) -> bool:
 
 
 def fault_of(*, model: str, bundle: str) -> str | None:
-    """Why some process cannot load the bundle now; None where all of them can."""
+    """What is wrong with the bundle, by the word of some process that cannot load it now; None where nothing is.
+
+    A store that does not give it, or a full disk, says nothing about it: taking the version back would mend nothing.
+    """
     lately = timezone.now() - _STILL
-    faults = BundleFault.objects.filter(model=model, bundle=bundle, seen_at__gt=lately)
+    faults = BundleFault.objects.filter(model=model, bundle=bundle, copied=True, seen_at__gt=lately)
     return faults.values_list("message", flat=True).first()
 
 

@@ -86,6 +86,7 @@ def test_what_a_process_cannot_load_stands_in_the_database_until_it_can(live: Se
     live.ship()
     told = BundleFault.objects.get()
     assert (told.process, told.model, told.bundle) == (live.name, "sentiment", row.champion_bundle)
+    assert told.copied, "the store gave it: the fault is its own"
     assert metrics.BUNDLES_NOT_LOADED.labels("sentiment")._value.get() == 1
     assert live.current.models["sentiment"].generation == 1, "it serves what it served before"
 
@@ -100,6 +101,16 @@ def test_what_a_process_cannot_load_stands_in_the_database_until_it_can(live: Se
     assert not BundleFault.objects.exists()
     assert metrics.BUNDLES_NOT_LOADED.labels("sentiment")._value.get() == 0
     assert [swap["generation"] for swap in live.state().swaps if swap["model"] == "sentiment"] == [1, 2]
+
+
+def test_a_store_without_the_files_is_no_fault_of_the_bundle(live: ServingProcess) -> None:
+    row = deploy("sentiment", build_bundle("sentiment", **NEXT), version=2)
+    storages["bundles"].delete(f"{row.champion_bundle}/{MODEL_FILE}")
+    synchronise(live)
+    live.ship()
+    told = BundleFault.objects.get()
+    assert (version(live), told.copied) == (1, False)
+    assert "Not copied from the store: FileNotFoundError" in told.message
 
 
 def test_unused_bundles_are_kept_as_their_bytes_allow_and_a_roll_back_comes_from_the_disk(

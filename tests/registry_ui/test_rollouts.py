@@ -176,6 +176,23 @@ def test_a_new_champion_goes_for_slow_answers_wrong_decisions_and_a_bundle_that_
     assert Decision.objects.get(action="roll_back").evidence["trial"]["signal"] == signal
 
 
+def test_a_store_that_does_not_answer_takes_no_champion_back(
+    clock: Clock, candidate: ModelVersion, approver: Actor
+) -> None:
+    version_approve(**given(approver))
+    clock.forward(minutes=2)
+    BundleFault.objects.create(
+        process="web:1",
+        bundle=candidate.bundle_hash,
+        model="fruit",
+        message="Not copied…",
+        copied=False,
+        seen_at=clock.at,
+    )
+    rollouts_look()
+    assert serving()[0] == 2
+
+
 def test_as_many_errors_as_the_version_before_had_are_no_reason(
     clock: Clock, candidate: ModelVersion, approver: Actor
 ) -> None:
