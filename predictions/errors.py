@@ -169,3 +169,26 @@ class VerifierBusy(CodesoftError):
 
     code = "verifier_busy"
     retryable = True
+
+
+FAULT = "internal_error"  # as the API names what nobody expected
+OUR_CODES = frozenset(
+    {
+        FAULT,
+        *(
+            cls.code
+            for cls in (
+                NoLiveVersion,
+                NotReady,
+                SpoolFull,
+                NotANumber,
+                ModelFailed,
+                DatabaseUnavailable,
+                LogUnavailable,
+                IdempotencyUnavailable,
+                VerifierBusy,
+            )
+        ),
+    }
+)
+"""Codes of requests that failed by no fault of their callers: the API answers them with 5xx."""

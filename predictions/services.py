@@ -15,7 +15,7 @@ from ml_pipeline.bundle.model_bundle import Answer
 from ml_pipeline.errors import CodesoftError, UnknownModel
 from ml_pipeline.inputs import format_moment, jsonable
 from predictions import metrics
-from predictions.errors import SpoolFull, TooManyRows
+from predictions.errors import FAULT, SpoolFull, TooManyRows
 from predictions.models import TOKEN_LENGTH
 from predictions.prediction_log.input_hash import input_hash
 from predictions.route_names import CHAMPION, NAMED
@@ -25,7 +25,6 @@ from predictions.serving.routing import LiveModel, Routed, champion_of, in_order
 
 _LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_PASSTHROUGH_DATETIME
 
-FAULT = "internal_error"  # as the API names what nobody expected
 EXPLAINED_BY_ASKING = 20  # rows a request: each costs some hundred answers of a model that is not compiled
 
 

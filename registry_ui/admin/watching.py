@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from math import isfinite
 
 from ml_pipeline.learning.bootstrap import Interval
+from predictions.errors import OUR_CODES
 from registry_ui.admin.charts import Chart, Place, Series, chart, nice_top
 from registry_ui.admin.sparklines import Sparkline, spark_bars, spark_line
 from registry_ui.models import DriftReport
@@ -16,6 +17,7 @@ from registry_ui.services.model_card import metric_name
 SHOWN_METRICS = ("accuracy", "f1", "precision", "recall", "expected_cost")
 _LINES = ("candidate", "champion", "candidate second", "champion second")
 _HOURS = 24
+_WORTH_A_LOOK = 0.01  # of the requests failed
 
 
 @dataclass(frozen=True)
@@ -30,19 +32,20 @@ class Tile:
 
 
 def tiles(traffic: Traffic, live: LiveAccuracy | None, drift: DriftReport | None) -> list[Tile]:
-    """Traffic, what was not answered, the time of an answer, live accuracy, and what drift was found."""
-    asked = [_traffic_tile(traffic), _refused_tile(traffic), _latency_tile(traffic)]
+    """Traffic, what failed, the time of an answer, live accuracy, and what drift was found."""
+    asked = [_traffic_tile(traffic), _failed_tile(traffic), _latency_tile(traffic)]
     return [*asked, _accuracy_tile(live), _drift_tile(drift)]
 
 
 def traffic_charts(traffic: Traffic) -> list[Chart]:
     """The last day of one model, with axes; none where nothing was asked."""
-    if not sum(traffic.requests) + sum(traffic.refused):
+    if not sum(traffic.asked):
         return []
     labels = [(place / _HOURS, f"{traffic.starts[place * 2]:%H}:00") for place in range(0, _HOURS, 6)]
     shown: list[tuple[str, str, str, Sequence[float | None]]] = [
         ("traffic", "Predictions by half hour", "Predictions", list(map(float, traffic.rows))),
-        ("refused", "Not answered, share by half hour", "Share", traffic.refused_shares),
+        ("failed", "Failed by our fault, share by half hour", "Share", traffic.failed_shares),
+        ("refused", "Refused by the caller's fault, share by half hour", "Share", traffic.refused_shares),
         ("latency", "Time of an answer, p95", "Milliseconds", [_milliseconds(one) for one in traffic.p95_seconds]),
     ]
     return [
@@ -160,15 +163,16 @@ def _traffic_tile(traffic: Traffic) -> Tile:
     return Tile("Predictions", _count(rows), "in 24 hours", spark_bars(traffic.rows, told))
 
 
-def _refused_tile(traffic: Traffic) -> Tile:
-    share = traffic.refused_share
-    if share is None:
-        return Tile("Not answered", "–", "nothing was asked", None)
-    told = ", ".join(f"{code} {count}" for code, count in list(traffic.codes.items())[:3])
-    spark = spark_bars(
-        traffic.refused_shares, f"{_percent(share)} of the requests were not answered", kind="bars bad", least_top=0.1
-    )
-    return Tile("Not answered", _percent(share), told or "every request was", spark, "worse" if share > 0.05 else "")
+def _failed_tile(traffic: Traffic) -> Tile:
+    """What failed by our fault is the figure; what callers did wrong stands below."""
+    failed, refused = traffic.failed_share, traffic.refused_share
+    if failed is None or refused is None:
+        return Tile("Failed", "–", "nothing was asked", None)
+    ours = [f"{code} {count}" for code, count in traffic.codes.items() if code in OUR_CODES]
+    told = f"{_percent(failed)} of the requests failed by our fault, {_percent(refused)} were refused"
+    spark = spark_bars(traffic.failed_shares, told, kind="bars bad", least_top=0.1)
+    note = ", ".join([*ours[:2], f"{_percent(refused)} refused" if refused else "none refused"])
+    return Tile("Failed", _percent(failed), note, spark, "worse" if failed > _WORTH_A_LOOK else "")
 
 
 def _latency_tile(traffic: Traffic) -> Tile:

@@ -8,6 +8,7 @@ from math import inf
 
 from django.utils import timezone
 
+from predictions.errors import OUR_CODES
 from predictions.models import TrafficSlot
 from predictions.traffic import BUCKETS, SLOT, slot_of
 
@@ -16,25 +17,43 @@ SLOTS = 48
 
 @dataclass(frozen=True)
 class Traffic:
-    """One model's last day, the oldest slot first. `requests` were answered; `refused` were not, for any reason."""
+    """One model's last day, the oldest slot first. `requests` were answered; `failed` were not by a fault of ours,
+    `refused` by one of their callers; `codes` counts both.
+    """
 
     starts: Sequence[datetime]
     rows: Sequence[int]
     requests: Sequence[int]
+    failed: Sequence[int]
     refused: Sequence[int]
     p95_seconds: Sequence[float | None]
     codes: Mapping[str, int]
     whole_p95_seconds: float | None
 
     @property
+    def asked(self) -> list[int]:
+        """All requests, by slot."""
+        return list(map(sum, zip(self.requests, self.failed, self.refused, strict=True)))
+
+    @property
+    def failed_shares(self) -> list[float | None]:
+        """By slot; None where nothing was asked."""
+        return list(map(_share, self.failed, self.asked))
+
+    @property
     def refused_shares(self) -> list[float | None]:
         """By slot; None where nothing was asked."""
-        return [_share(refused, asked) for refused, asked in zip(self.refused, self.requests, strict=True)]
+        return list(map(_share, self.refused, self.asked))
+
+    @property
+    def failed_share(self) -> float | None:
+        """Of the whole day."""
+        return _share(sum(self.failed), sum(self.asked))
 
     @property
     def refused_share(self) -> float | None:
         """Of the whole day."""
-        return _share(sum(self.refused), sum(self.requests))
+        return _share(sum(self.refused), sum(self.asked))
 
 
 def traffic_of(*, models: Collection[str], now: datetime | None = None) -> dict[str, Traffic]:
@@ -71,13 +90,17 @@ def _traffic(starts: Sequence[datetime], slots: Mapping[datetime, TrafficSlot]) 
         starts=starts,
         rows=[slot.rows if slot else 0 for slot in known],
         requests=[slot.requests if slot else 0 for slot in known],
-        refused=[sum(slot.refused.values()) if slot else 0 for slot in known],
+        failed=[_unanswered(slot, ours=True) for slot in known],
+        refused=[_unanswered(slot, ours=False) for slot in known],
         p95_seconds=[quantile_seconds(slot.latencies, 0.95) if slot else None for slot in known],
         codes=dict(codes.most_common()),
         whole_p95_seconds=quantile_seconds(latencies, 0.95),
     )
 
 
-def _share(refused: int, answered: int) -> float | None:
-    asked = refused + answered
-    return refused / asked if asked else None
+def _unanswered(slot: TrafficSlot | None, *, ours: bool) -> int:
+    return sum(count for code, count in slot.refused.items() if (code in OUR_CODES) == ours) if slot else 0
+
+
+def _share(some: int, asked: int) -> float | None:
+    return some / asked if asked else None

@@ -37,6 +37,12 @@ def test_codes_are_unique_and_a_retryable_error_is_a_503_or_says_that_it_is_on_i
     assert {STATUS[cls] for cls in classes if cls.retryable} <= {503, 429, 409, 202}
 
 
+def test_a_request_that_failed_with_a_5xx_is_told_as_our_fault_and_no_other() -> None:
+    met = {cls.code: status for cls, status in STATUS.items() if cls.__module__ == predictions.errors.__name__}
+    ours = {code for code, status in met.items() if status >= 500}
+    assert ours | {predictions.errors.FAULT} == predictions.errors.OUR_CODES
+
+
 def test_a_subclass_has_its_nearest_base_s_status() -> None:
     class Special(ml_pipeline.errors.UnknownModel):
         pass

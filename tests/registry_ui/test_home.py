@@ -53,9 +53,9 @@ def test_a_day_of_traffic_is_summed_by_half_hour() -> None:
     traffic = traffic_of(models=["fruit", "bread"], now=NOW)["fruit"]
 
     assert (traffic.rows[-2:], sum(traffic.rows)) == ([120, 60], 180)
-    assert traffic.refused_shares[-2:] == [10 / 70, 0]
-    assert (traffic.refused_shares[0], traffic.refused_shares[1]) == (1.0, None)
-    assert traffic.refused_share == 12 / 102
+    assert (traffic.refused_shares[-2:], traffic.failed_shares[-2:]) == ([10 / 70, 0], [0, 0])
+    assert (traffic.failed_shares[0], traffic.refused_shares[0], traffic.failed_shares[1]) == (1.0, 0.0, None)
+    assert (traffic.failed_share, traffic.refused_share) == (2 / 102, 10 / 102)
     assert traffic.codes == {"invalid_inputs": 10, "no_live_version": 2}
     assert traffic.whole_p95_seconds == pytest.approx(BUCKETS[3] + (BUCKETS[4] - BUCKETS[3]) * (85.5 - 30) / 60)
 
@@ -79,8 +79,8 @@ def test_the_home_says_what_was_asked_what_was_right_and_what_serves(looking: Cl
     text = looking.get(reverse("admin:index")).content.decode()
 
     assert re.search(r"Predictions</span><span class=\"figure \">180<", text)
-    assert "10 %" in text
-    assert "invalid_inputs 10" in text
+    assert re.search(r"Failed</span><span class=\"figure \">0 %<", text)
+    assert "10 % refused" in text
     assert "75 % of 4 labelled answers of 30 days were right" in text
     assert "canary: version 2, 10 %" in text
 
@@ -142,8 +142,8 @@ def test_a_half_hour_without_neighbours_is_a_dot_where_a_line_would_show_nothing
     add_traffic(slot_of(NOW) - SLOT, requests=30, bucket=2)
     beside = traffic_charts(traffic_of(models=["fruit"], now=NOW)["fruit"])
 
-    assert [len(one.lines[0].dots) for one in alone] == [0, 1, 1]
-    assert [len(one.lines[0].dots) for one in beside] == [0, 0, 0]
+    assert [len(one.lines[0].dots) for one in alone] == [0, 1, 1, 1]
+    assert [len(one.lines[0].dots) for one in beside] == [0, 0, 0, 0]
 
 
 @pytest.mark.django_db
