@@ -68,6 +68,7 @@ STATUS: dict[type[CodesoftError], int] = {
     registry.TaskFenced: 409,
     registry.HookRefused: 401,
     registry.InvalidThreshold: 400,
+    registry.InvalidRecalibration: 400,
     registry.InvalidUpload: 400,
     registry.UnknownToken: 404,
     registry.InvalidToken: 400,

@@ -112,6 +112,12 @@ class InvalidThreshold(CodesoftError):
     code = "invalid_threshold"
 
 
+class InvalidRecalibration(CodesoftError):
+    """Probabilities changed like this would no longer rise with the model's own."""
+
+    code = "invalid_recalibration"
+
+
 class InvalidUpload(CodesoftError):
     """A file of labels that cannot be read as a whole: nothing of it was kept."""
 

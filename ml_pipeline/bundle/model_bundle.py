@@ -22,6 +22,7 @@ from ml_pipeline.bundle.permutation import explain_by_asking
 from ml_pipeline.canonical import sha256_hex
 from ml_pipeline.errors import CodesoftError, InvalidBundle
 from ml_pipeline.inputs import Row, RowValidator
+from ml_pipeline.learning.recalibration import Recalibration
 from ml_pipeline.spec import Features, InputField, Serving, Target
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class ModelBundle:
         self.serving = Serving.model_validate(spec["serving"])
         self.threshold: float | None = manifest["threshold"]
         self.labels: tuple[str, ...] = tuple(manifest["labels"])
+        self.recalibrations = _recalibrations(manifest)
         self.held_out_metrics: dict[str, float] = manifest["held_out"]
         self.golden_samples: list[dict[str, Any]] = manifest["golden_samples"]
         self.scorer_note: str | None = None
@@ -118,7 +120,7 @@ class ModelBundle:
             if self._pipeline is None:
                 from ml_pipeline.bundle.pipeline import Pipeline  # noqa: PLC0415 - scikit-learn: seconds, 100 MB
 
-                self._pipeline = Pipeline(self._read_model(), self._features, self._cleaning)
+                self._pipeline = Pipeline(self._read_model(), self._features, self._cleaning, self.recalibrations)
             return self._pipeline
 
     def use_pipeline(self, note: str) -> None:
@@ -192,7 +194,7 @@ class ModelBundle:
             self.scorer_note = note
             return None
         try:
-            return compile_scorer(self._read_model(), self._features, self._cleaning, self.labels)
+            return compile_scorer(self._read_model(), self._features, self._cleaning, self.labels, self.recalibrations)
         except NotCompilable as reason:
             self.scorer_note = str(reason)
             return None
@@ -251,6 +253,15 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InvalidBundle(f"The bundle in {path.parent.name} is not complete: {error.strerror}.") from error
+
+
+def _recalibrations(manifest: Mapping[str, Any]) -> tuple[Recalibration, ...]:
+    """What puts the probabilities right after the fit, in turn, as the manifest names it; most name nothing."""
+    told = manifest.get("recalibrations", [])
+    found = tuple([Recalibration(float(one["slope"]), float(one["intercept"])) for one in told])
+    if found and (manifest["threshold"] is None or not all(one.is_increasing for one in found)):
+        raise InvalidBundle(f"A model is not recalibrated by {told}: two labels and slopes above 0 are needed.")
+    return found
 
 
 def _verified(model: bytes, expected: str) -> bytes:

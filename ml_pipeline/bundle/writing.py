@@ -8,8 +8,10 @@ from typing import Any
 from ml_pipeline.bundle import skops_files
 from ml_pipeline.bundle.model_bundle import FORMAT, ModelBundle
 from ml_pipeline.canonical import canonical_json, sha256_hex
+from ml_pipeline.errors import InvalidBundle
 from ml_pipeline.inputs import Row, jsonable
 from ml_pipeline.learning.encoding import Encoder
+from ml_pipeline.learning.recalibration import EDGE, Recalibration
 from ml_pipeline.spec import ModelSpec
 
 _LIBRARIES = ("numpy", "scikit-learn", "scipy", "skops")
@@ -44,7 +46,29 @@ def assemble_bundle(
 
 def with_threshold(manifest: bytes, fitted: bytes, threshold: float) -> bytes:
     """The manifest of the same model file deciding at another threshold; its golden samples are answered anew."""
-    changed = {**json.loads(manifest), "threshold": threshold}
+    return _changed(manifest, fitted, threshold=threshold)
+
+
+def with_recalibration(manifest: bytes, fitted: bytes, recalibration: Recalibration) -> bytes:
+    """The manifest of the same model file with other probabilities, after what it had of this kind already.
+
+    The threshold moves along, so that every decision stays; the golden samples are answered anew.
+    """
+    bundle = ModelBundle.from_bytes(manifest, fitted)
+    if bundle.threshold is None:
+        raise InvalidBundle("Only a model of two labels can be recalibrated.")
+    moved = recalibration.probability(bundle.threshold)
+    if not (EDGE < bundle.threshold < 1 - EDGE and EDGE < moved < 1 - EDGE):
+        raise InvalidBundle(
+            f"The threshold of {bundle.threshold:g} would become {moved:g}, where probabilities are not told apart.",
+            advice="Retrain: two numbers do not put these probabilities right.",
+        )
+    steps = [one._asdict() for one in (*bundle.recalibrations, recalibration)]
+    return _changed(manifest, fitted, threshold=moved, recalibrations=steps)
+
+
+def _changed(manifest: bytes, fitted: bytes, **changes: Any) -> bytes:
+    changed = {**json.loads(manifest), **changes}
     rows = ModelBundle.from_bytes(manifest, fitted).validate([sample["inputs"] for sample in changed["golden_samples"]])
     return _with_golden_answers(changed, fitted, rows)
 

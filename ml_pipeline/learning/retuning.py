@@ -12,12 +12,12 @@ import numpy as np
 from ml_pipeline.learning.bootstrap import PairedDifference, paired_differences
 from ml_pipeline.learning.decision import tune_threshold
 from ml_pipeline.learning.metrics import Costs, Floats, Indices, Scored
+from ml_pipeline.learning.recalibration import EDGE, Recalibration
 from ml_pipeline.spec import Decision
 
 METRIC_OF = {"accuracy": "accuracy", "f1": "f1", "cost": "expected_cost"}
 _FOLDS = 5
 _SEED = 20_261_128
-_EDGE = 1e-6  # a probability of 0 or 1 has no logit
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,9 @@ class Retuned:
 
 @dataclass(frozen=True)
 class Recalibrated:
-    """Probabilities p as 1 / (1 + exp(-(slope · logit p + intercept))), and what Brier's score would gain by it."""
+    """What puts the probabilities right, and what Brier's score would gain by it."""
 
-    slope: float
-    intercept: float
+    by: Recalibration
     gain: PairedDifference
 
 
@@ -53,7 +52,7 @@ def retune(labels: Indices, decided: Indices, probabilities: Floats, *, decision
 
 
 def recalibrate(labels: Indices, probabilities: Floats, *, draws: int) -> Recalibrated:
-    """Logistic calibration (Platt 1999) of the log-odds."""
+    """Fitted on all rows; its gain is that of fits that did not see the row they judge."""
 
     def fitted(rows: Indices) -> Callable[[Floats], Floats]:
         slope, intercept = _logistic(labels[rows], probabilities[rows])
@@ -62,7 +61,7 @@ def recalibrate(labels: Indices, probabilities: Floats, *, draws: int) -> Recali
     fresh = _out_of_fold(labels, probabilities, fitted)
     both = (_scored(labels, labels, values) for values in (fresh, probabilities))
     gain = paired_differences(*both, costs=Costs(), draws=draws, metrics=("brier",))["brier"]
-    return Recalibrated(*_logistic(labels, probabilities), gain)
+    return Recalibrated(Recalibration(*_logistic(labels, probabilities)), gain)
 
 
 def _out_of_fold(
@@ -102,7 +101,7 @@ def _logistic(labels: Indices, probabilities: Floats) -> tuple[float, float]:
 
 
 def _logit(probabilities: Floats) -> Floats:
-    inside = np.clip(probabilities, _EDGE, 1 - _EDGE)
+    inside = np.clip(probabilities, EDGE, 1 - EDGE)
     odds: Floats = np.log(inside / (1 - inside))
     return odds
 

@@ -6,20 +6,30 @@ from typing import Any
 from django import forms
 from django.http import HttpRequest
 
+from ml_pipeline.learning.recalibration import Recalibration
 from predictions.models import Deployment
 from registry_ui.admin.pages import Action
 from registry_ui.models import BackgroundTask
 from registry_ui.selectors import proposals_newest
 from registry_ui.services.access import REQUEST, Actor
+from registry_ui.services.derived import recalibration_propose, threshold_propose
 from registry_ui.services.model_card import metric_name
 from registry_ui.services.proposals import proposals_request
-from registry_ui.services.thresholds import threshold_propose
 
 
 class RetuneForm(forms.Form):
     """The threshold that the page proposed, for the version that it named."""
 
     threshold = forms.FloatField(min_value=0, max_value=1)
+    number = forms.IntegerField(min_value=1)
+    labels = forms.IntegerField(min_value=1)
+
+
+class RecalibrateForm(forms.Form):
+    """The two numbers that the page proposed, for the version that it named."""
+
+    slope = forms.FloatField()
+    intercept = forms.FloatField()
     number = forms.IntegerField(min_value=1)
     labels = forms.IntegerField(min_value=1)
 
@@ -35,9 +45,14 @@ def proposals_context(request: HttpRequest, row: Deployment) -> dict[str, Any]:
         "proposals_task": next((task for task in tasks if task.is_active), None),
         "proposals_error": tasks[0].error if tasks and not tasks[0].is_active else "",
         "retune": _worded(found["retune"]) if found and found["retune"] else None,
-        "recalibrate": _worded({"metric": "brier", **found["recalibrate"]}) if found and found["recalibrate"] else None,
+        "recalibrate": _recalibration(found["recalibrate"]) if found and found["recalibrate"] else None,
         "may_request_run": Actor.person(request.user).may(REQUEST, row.model),
     }
+
+
+def _recalibration(found: Mapping[str, Any]) -> dict[str, Any]:
+    is_possible = Recalibration(found["slope"], found["intercept"]).is_increasing
+    return {**_worded({"metric": "brier", **found}), "is_possible": is_possible}
 
 
 def _worded(gain: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,7 +86,21 @@ def _retune(request: HttpRequest, row: Deployment, given: Mapping[str, Any]) -> 
     return f"A candidate that decides at {given['threshold']:.4g} is made and judged; it waits for a decision then."
 
 
+def _recalibrate(request: HttpRequest, row: Deployment, given: Mapping[str, Any]) -> str:
+    recalibration_propose(
+        model=row.model,
+        number=given["number"],
+        recalibration=Recalibration(given["slope"], given["intercept"]),
+        reason=f"Recalibrated on {given['labels']} labelled answers.",
+        actor=Actor.person(request.user),
+    )
+    return (
+        "A candidate with other probabilities and the same decisions is made and judged; then it waits for a decision."
+    )
+
+
 PROPOSAL_ACTIONS: dict[str, tuple[type[forms.Form], Action]] = {
     "proposals": (forms.Form, _compute),
     "retune": (RetuneForm, _retune),
+    "recalibrate": (RecalibrateForm, _recalibrate),
 }

@@ -20,6 +20,7 @@ from registry_ui.services.model_card import metric_name, model_card
 _CASES_AT_ONCE = 5
 _TASKS = 6
 _SUCCEEDED = BackgroundTask.State.SUCCEEDED
+_DERIVING = (BackgroundTask.Kind.THRESHOLD, BackgroundTask.Kind.RECALIBRATION)
 _VERDICTS = {
     "first": ("First version", "info"),
     "promote": ("Recommended", "success"),
@@ -38,7 +39,7 @@ def context(
     replays = [task for task in tasks if task.kind == BackgroundTask.Kind.FLIPS]
     replay, done = next(iter(replays), None), next((task for task in replays if task.state == _SUCCEEDED), None)
     evidence = evidence_beside(version, champion=live, generation=deployment.generation, replay=done)
-    proposals = [task for task in tasks if task.kind == BackgroundTask.Kind.THRESHOLD]
+    proposals = [task for task in tasks if task.kind in _DERIVING]
     actor = Actor.person(request.user)
     may_request = actor.may(REQUEST, version.model)
     return {
@@ -151,14 +152,20 @@ def facts(evidence: Evidence) -> dict[str, Any]:
         "Git commit": evidence["lineage"].get("git_commit"),
         "Started by": evidence["lineage"].get("started_by"),
         "Requested by": evidence["version"]["requested_by"],
-        "Derived from": derived
-        and f"version {derived['version']} (threshold {derived['threshold']:g}): {derived['reason']}",
+        "Derived from": derived and _derived(derived),
         "Threshold": evidence["threshold"],
         "Decisions that differ": comparison.get("decisions_that_differ"),
         "Rows compared": comparison.get("rows"),
         "Answers by": _scorer(evidence.get("scorer")),
         "Policy": evidence["promotion"].get("mode"),
     }
+
+
+def _derived(told: Mapping[str, Any]) -> str:
+    change = f"threshold {told['threshold']:g}"
+    if "slope" in told:
+        change += f", recalibrated by slope {told['slope']:.4g} and intercept {told['intercept']:.4g}"
+    return f"version {told['version']} ({change}): {told['reason']}"
 
 
 def _scorer(compared: Mapping[str, Any] | None) -> str | None:

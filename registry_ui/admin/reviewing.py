@@ -17,11 +17,11 @@ from registry_ui.models import Decision, ModelVersion
 from registry_ui.selectors import may_see_predictions
 from registry_ui.services.access import Actor
 from registry_ui.services.decisions import REASON_LENGTH
+from registry_ui.services.derived import threshold_propose
 from registry_ui.services.evidence import evidence_collect, evidence_frozen
 from registry_ui.services.evidence_store import FROZEN, evidence_fetch, evidence_path
 from registry_ui.services.flips import flips_request
 from registry_ui.services.model_card import model_card
-from registry_ui.services.thresholds import threshold_propose
 
 
 class ThresholdForm(forms.Form):

@@ -110,6 +110,7 @@ class BackgroundTask(LeasedWork):
         SYNC = "sync", "Sync with the tracking server"
         FLIPS = "flips", "Decisions that would flip"
         THRESHOLD = "threshold", "A candidate with another threshold"
+        RECALIBRATION = "recalibration", "A candidate with other probabilities"
         PREVIEW = "preview", "What a run would do"
         PROPOSALS = "proposals", "What could be done, and what it would gain"
         DRIFT = "drift", "Drift evaluation"

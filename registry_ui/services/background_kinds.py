@@ -4,13 +4,13 @@ from typing import Any
 
 from registry_ui.models import BackgroundTask
 from registry_ui.services.background import Progress, Work
+from registry_ui.services.derived import derived_candidate
 from registry_ui.services.drift import drift_evaluate
 from registry_ui.services.flips import flips_compute
 from registry_ui.services.mirroring import outbox_mirror
 from registry_ui.services.previews import preview_compute
 from registry_ui.services.proposals import proposals_compute
 from registry_ui.services.syncing import registry_sync
-from registry_ui.services.thresholds import threshold_candidate
 
 
 def _sync(task: BackgroundTask, progress: Progress) -> dict[str, Any]:
@@ -22,7 +22,8 @@ def _sync(task: BackgroundTask, progress: Progress) -> dict[str, Any]:
 KINDS: dict[str, Work] = {
     BackgroundTask.Kind.SYNC: _sync,
     BackgroundTask.Kind.FLIPS: flips_compute,
-    BackgroundTask.Kind.THRESHOLD: threshold_candidate,
+    BackgroundTask.Kind.THRESHOLD: derived_candidate,
+    BackgroundTask.Kind.RECALIBRATION: derived_candidate,
     BackgroundTask.Kind.PREVIEW: preview_compute,
     BackgroundTask.Kind.PROPOSALS: proposals_compute,
     BackgroundTask.Kind.DRIFT: drift_evaluate,

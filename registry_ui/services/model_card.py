@@ -83,8 +83,7 @@ def _decision(evidence: Evidence) -> str:
         return "## Decision\n\nThe most probable label is the answer."
     decision, derived = evidence["decision"], evidence["lineage"].get("derived_from")
     why = (
-        f"Chosen by a person over version {derived['version']}, which decided at {derived['threshold']:g}: "
-        f"\u201c{derived['reason']}\u201d"
+        _derivation(derived)
         if derived
         else f"Tuned on training folds for {decision.get('objective', 'accuracy')}"
         f" (a false positive costs {decision.get('false_positive', 1):g}, a false negative"
@@ -93,6 +92,17 @@ def _decision(evidence: Evidence) -> str:
     positive = evidence["labels"][-1] if evidence["labels"] else "positive"
     answer = f"The answer is \u201c{positive}\u201d from a probability of {evidence['threshold']:.4f} on."
     return f"## Decision\n\n{answer} {why}"
+
+
+def _derivation(told: Mapping[str, Any]) -> str:
+    """Why the threshold is what it is, where the version was derived from another one."""
+    before = f"version {told['version']}, which decided at {told['threshold']:g}"
+    if "slope" in told:
+        return (
+            f"Moved along when the probabilities of {before}, were recalibrated (slope {told['slope']:.4g}, intercept "
+            f"{told['intercept']:.4g} of the log-odds), so that every decision stays: \u201c{told['reason']}\u201d"
+        )
+    return f"Chosen by a person over {before}: \u201c{told['reason']}\u201d"
 
 
 def _lineage(evidence: Evidence) -> str:

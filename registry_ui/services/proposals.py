@@ -145,7 +145,7 @@ def _recalibrated(labels: "Indices", probabilities: "Floats") -> dict[str, Any]:
     from ml_pipeline.learning.retuning import recalibrate  # noqa: PLC0415
 
     found = recalibrate(labels, probabilities, draws=_DRAWS)
-    return {"recalibrate": {"slope": found.slope, "intercept": found.intercept, **_gain(found.gain)}}
+    return {"recalibrate": {**found.by._asdict(), **_gain(found.gain)}}
 
 
 def _gain(difference: "PairedDifference") -> dict[str, float]:

@@ -106,6 +106,7 @@ ACTIONS = {
     "predictions_deployment_sync": REQUESTING | DECIDING,
     "predictions_deployment_proposals": LOOKING,
     "predictions_deployment_retune": REQUESTING,
+    "predictions_deployment_recalibrate": REQUESTING,
     "registry_ui_feedbackupload_confirm": {"requester"},  # whose upload it is
     "registry_ui_feedbackupload_revert": {"requester"},
     "predictions_deployment_permissions": ADMINISTERING,
@@ -145,6 +146,7 @@ OTHERWISE_FILLED = {
     "predictions_deployment_resume_canary": {"number": 2},
     "predictions_deployment_schedule": {"days": "* * *", "time": "02:00"},
     "predictions_deployment_retune": {"number": 3, "labels": 200},
+    "predictions_deployment_recalibrate": {"number": 3, "labels": 200, "slope": 0.8, "intercept": -0.2},
 }
 FORM = "application/x-www-form-urlencoded"
 

@@ -73,6 +73,28 @@ def test_a_better_threshold_is_proposed_with_its_gain_and_is_one_click_away(
     }  # fmt: skip
 
 
+def test_another_calibration_is_one_click_away_where_the_probabilities_are_off(
+    champion: ModelVersion, requester: Actor, client: Client
+) -> None:
+    tell_many(champion)
+    found = computed(requester)["recalibrate"]
+    assert found["high"] < 0, "Brier's score falls"
+
+    client.force_login(requester.user)  # type: ignore[arg-type]
+    deployment = Deployment.objects.get(model="fruit")
+    address = reverse("admin:predictions_deployment_recalibrate", args=[deployment.pk])
+    page = model_page(client)
+    assert address in page
+    assert repr(found["slope"]) in page
+    given = {"slope": repr(found["slope"]), "intercept": repr(found["intercept"]), "number": 1, "labels": 150}
+    answer = client.post(address, given, follow=True)
+    assert "other probabilities and the same decisions" in answer.content.decode()
+    assert BackgroundTask.objects.get(kind="recalibration").asked == {
+        "version": 1, "slope": found["slope"], "intercept": found["intercept"],
+        "reason": "Recalibrated on 150 labelled answers.",
+    }  # fmt: skip
+
+
 def test_too_few_labels_say_how_many_are_needed(champion: ModelVersion, requester: Actor) -> None:
     tell_many(champion, rows=20)
     found = computed(requester)

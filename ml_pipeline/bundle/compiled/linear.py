@@ -28,7 +28,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """The mean of the members' probabilities by their shares, calibrated as a whole where `finish` says so."""
+    """The mean of the members' probabilities by their shares; `finish` is what is done to it as a whole."""
 
     members: tuple[Member, ...]
     finish: Link | None = None

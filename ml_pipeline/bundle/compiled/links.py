@@ -78,6 +78,16 @@ def isotonic_calibrator(thresholds: Sequence[float], values: Sequence[float]) ->
     return interpolate
 
 
+def recalibrated(change: Callable[[float], float], inner: Link | None) -> Link:
+    """The two probabilities that `inner` gives, or as they come, with the positive one changed."""
+
+    def binary(probabilities: Sequence[float]) -> list[float]:
+        positive = change((probabilities if inner is None else inner(probabilities))[1])
+        return [1.0 - positive, positive]
+
+    return binary
+
+
 def _normalised(weights: list[float]) -> list[float]:
     """Shares of the sum; equal ones where all are zero."""
     total = sum(weights)

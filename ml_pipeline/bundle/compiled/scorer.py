@@ -3,6 +3,7 @@
 import json
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -12,11 +13,12 @@ from numpy.typing import NDArray
 from ml_pipeline.bundle.compiled.contributions import Feature, MemberContributions, RowFeatures
 from ml_pipeline.bundle.compiled.errors import NotCompilable
 from ml_pipeline.bundle.compiled.linear import Member, Vote, read_vote
-from ml_pipeline.bundle.compiled.links import Link
+from ml_pipeline.bundle.compiled.links import Link, recalibrated
 from ml_pipeline.bundle.compiled.ngrams import NgramBlock, NgramScorer, Terms, Weighing
 from ml_pipeline.bundle.compiled.reading import read_skops
 from ml_pipeline.bundle.compiled.tables import Column, WordColumn, compile_table, features_of
 from ml_pipeline.inputs import Row
+from ml_pipeline.learning.recalibration import Recalibration, in_turn
 from ml_pipeline.learning.row_cleaning import clean_row
 from ml_pipeline.spec import FeatureBlock, Features
 
@@ -26,12 +28,18 @@ _SIGNS_AT_ONCE = 100_000  # of text in a pass: arrays of some MB, which still li
 
 
 def compile_scorer(
-    model: bytes, features: Features, cleaning: Mapping[str, Sequence[str]], labels: Sequence[str]
+    model: bytes,
+    features: Features,
+    cleaning: Mapping[str, Sequence[str]],
+    labels: Sequence[str],
+    recalibrations: Sequence[Recalibration] = (),
 ) -> "CompiledScorer":
     """The scorer of a bundle's model file; NotCompilable says why there is none."""
     try:
         fitted = read_skops(model)
         vote = read_vote(fitted["estimator"], len(labels))
+        if recalibrations:
+            vote = replace(vote, finish=recalibrated(in_turn(recalibrations), vote.finish))
         return CompiledScorer(vote, features.blocks, fitted["encoder"], cleaning, labels)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, zipfile.BadZipFile) as error:
         raise NotCompilable(f"its model file reads otherwise than expected: {error!r}") from error

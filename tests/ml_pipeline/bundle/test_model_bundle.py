@@ -19,6 +19,7 @@ from ml_pipeline.environment import PROJECT_ROOT
 from ml_pipeline.errors import InvalidBundle
 from ml_pipeline.inputs import Row
 from ml_pipeline.learning.estimators import build_estimator
+from ml_pipeline.learning.recalibration import Recalibration
 from ml_pipeline.spec import Estimator
 from tests.bundles import BundleFiles, build_bundle, build_wine_bundle
 
@@ -95,6 +96,40 @@ def test_recorded_answers_are_the_pipelines_whatever_the_compiled_scorer_says(mo
     off_by(monkeypatch, 0.1)
     again = json.loads(with_threshold(manifest, fitted, json.loads(manifest)["threshold"]))
     assert again["golden_samples"] == json.loads(manifest)["golden_samples"]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_recalibrated_bundle_decides_alike_and_explains_its_other_probabilities(model: str) -> None:
+    from ml_pipeline.bundle.writing import with_recalibration
+
+    manifest, fitted = build_bundle(model)
+    once = with_recalibration(manifest, fitted, Recalibration(0.6, 0.4))
+    old, new = ModelBundle.from_bytes(manifest, fitted), ModelBundle.from_bytes(once, fitted)
+    new.prove()
+    rows = new.validate([sample["inputs"] for sample in new.golden_samples])
+    before, after, piped = old.predict(rows), new.predict(rows), new.predict_by_pipeline(rows)
+    assert new.scorer == "compiled"
+    assert [one.label for one in after] == [one.label for one in before]
+    np.testing.assert_allclose([one.probability for one in after], [one.probability for one in piped], atol=1e-12)
+    for row, answer in zip(rows, after, strict=True):
+        ((_, explained),) = new.explain([row])
+        added = explained.baseline + sum(part.points for part in explained.parts) + explained.rest
+        assert added == pytest.approx(answer.probability, abs=1e-9)
+
+
+def test_a_recalibration_that_no_longer_tells_probabilities_apart_is_refused() -> None:
+    from ml_pipeline.bundle.writing import with_recalibration
+
+    with pytest.raises(InvalidBundle, match="not told apart"):
+        with_recalibration(*build_bundle("mortgage"), Recalibration(1.0, 30.0))
+
+
+def test_what_is_no_recalibration_is_an_invalid_bundle() -> None:
+    for files, told in ((build_bundle("mortgage"), {"slope": -1.0, "intercept": 0.0}),
+                        (build_wine_bundle(), {"slope": 1.0, "intercept": 0.5})):  # fmt: skip
+        content = {**json.loads(files[0]), "recalibrations": [told]}
+        with pytest.raises(InvalidBundle, match="recalibrated"):
+            ModelBundle.from_bytes(canonical_json(content), files[1])
 
 
 def test_a_compiled_scorer_that_differs_is_replaced_by_the_pipeline_and_says_so(

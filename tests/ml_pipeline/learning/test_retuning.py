@@ -60,7 +60,7 @@ def test_shifted_probabilities_are_put_right_and_right_ones_left_alone() -> None
     labels, shifted = answers(3_000, 4, shift=1.5)
     found = recalibrate(labels, shifted, draws=300)
     assert found.gain.high < 0
-    assert (found.slope, found.intercept) == (pytest.approx(1, abs=0.15), pytest.approx(-1.5, abs=0.25))
+    assert found.by == (pytest.approx(1, abs=0.15), pytest.approx(-1.5, abs=0.25))
     labels, right = answers(3_000, 5)
     assert recalibrate(labels, right, draws=300).gain.high > 0
 
@@ -68,4 +68,4 @@ def test_shifted_probabilities_are_put_right_and_right_ones_left_alone() -> None
 def test_certain_and_separable_answers_end_in_finite_numbers() -> None:
     labels = np.array([0, 1] * 60)
     found = recalibrate(labels, labels.astype(float), draws=100)
-    assert np.isfinite([found.slope, found.intercept, found.gain.difference]).all()
+    assert np.isfinite([*found.by, found.gain.difference]).all()

@@ -1,4 +1,4 @@
-"""Another threshold over the same model file: a new candidate that decides otherwise, and waits like any other."""
+"""Another threshold or calibration over the same model file: a new candidate, which waits like any other."""
 
 import json
 from pathlib import Path
@@ -7,19 +7,23 @@ import pytest
 
 from ml_pipeline.bundle.model_bundle import ModelBundle
 from ml_pipeline.errors import RunFailed
+from ml_pipeline.learning.recalibration import Recalibration
 from ml_pipeline.running import repro
 from ml_pipeline.tracking.mirror import list_versions
 from predictions.bundle_store import read_bundle
-from registry_ui.errors import InvalidThreshold, PermissionRefused, ReasonRequired, WrongState
+from registry_ui.errors import InvalidRecalibration, InvalidThreshold, PermissionRefused, ReasonRequired, WrongState
 from registry_ui.models import AuditEntry, BackgroundTask, ModelVersion
 from registry_ui.services.access import Actor
 from registry_ui.services.background import task_execute
 from registry_ui.services.background_kinds import KINDS
 from registry_ui.services.decisions import version_approve
-from registry_ui.services.thresholds import threshold_propose
+from registry_ui.services.derived import recalibration_propose, threshold_propose
+from registry_ui.services.evidence import evidence_collect
+from registry_ui.services.model_card import model_card
 from tests.registry_ui.conftest import Import, live, member
 
 pytestmark = pytest.mark.django_db
+HALF = Recalibration(0.5, 0.7)
 unpublished = pytest.mark.usefixtures("no_tracking_server")
 
 
@@ -119,3 +123,64 @@ def test_a_proposal_needs_permission_a_reason_and_kept_rows(import_one: Import, 
     ModelVersion.objects.update(rows_hash="")
     with pytest.raises(WrongState, match="are not kept"):
         threshold_propose(**{**asked, "number": 2}, reason="x", actor=requester)
+
+
+def recalibrated(requester: Actor, number: int = 1, by: Recalibration = HALF) -> ModelVersion:
+    task = recalibration_propose(
+        model="fruit", number=number, recalibration=by, reason="Recalibrated on 150 labelled answers.", actor=requester
+    )
+    task_execute(task_id=task.pk, kinds=KINDS)
+    task.refresh_from_db()
+    assert (task.state, task.error) == ("succeeded", "")
+    return ModelVersion.objects.get(number=task.result["version"])
+
+
+@unpublished
+def test_a_recalibrated_candidate_decides_alike_by_other_probabilities(
+    champion: ModelVersion, requester: Actor, approver: Actor
+) -> None:
+    candidate = recalibrated(requester, by=HALF)
+
+    old, new = (ModelBundle.from_bytes(*read_bundle(one.bundle_hash)) for one in (champion, candidate))
+    new.prove()
+    assert new.threshold == candidate.report["threshold"] == pytest.approx(HALF.probability(0.5))
+    weights = [fruit(weight) for weight in range(0, 30)]
+    before, after = old.predict(weights), new.predict(weights)
+    assert [one.label for one in after] == [one.label for one in before]
+    for one, other in zip(before, after, strict=True):
+        assert other.probability == pytest.approx(HALF.probability(one.probability), abs=1e-12)
+    assert candidate.recommendation["comparison"]["decisions_that_differ"] == 0
+    assert candidate.metrics["brier"]["value"] != pytest.approx(champion.metrics["brier"]["value"])
+    derived = candidate.lineage["derived_from"]
+    assert (derived["version"], derived["slope"], derived["intercept"]) == (1, 0.5, 0.7)
+    assert AuditEntry.objects.filter(action="recalibration.propose", actor="rui").exists()
+    assert "so that every decision stays" in model_card(evidence_collect(candidate))
+    version_approve(model="fruit", number=candidate.number, actor=approver, reason="better so", expected_generation=1)
+    assert live() == candidate
+
+
+@unpublished
+def test_a_version_can_be_recalibrated_again_and_then_decide_otherwise(
+    champion: ModelVersion, requester: Actor
+) -> None:
+    first = recalibrated(requester)
+    second = recalibrated(requester, number=first.number, by=Recalibration(1.5, -0.3))
+    bundle = ModelBundle.from_bytes(*read_bundle(second.bundle_hash))
+    assert bundle.recalibrations == ((0.5, 0.7), (1.5, -0.3))
+
+    task = threshold_propose(model="fruit", number=second.number, threshold=0.9, reason="fewer", actor=requester)
+    task_execute(task_id=task.pk, kinds=KINDS)
+    task.refresh_from_db()
+    third = ModelVersion.objects.get(number=task.result["version"])
+    assert ModelBundle.from_bytes(*read_bundle(third.bundle_hash)).recalibrations == bundle.recalibrations
+    assert "slope" not in third.lineage["derived_from"]
+
+
+@pytest.mark.parametrize("slope", [0.0, -0.5, float("nan")])
+def test_what_turns_the_order_of_the_answers_round_is_refused(
+    champion: ModelVersion, requester: Actor, slope: float
+) -> None:
+    with pytest.raises(InvalidRecalibration):
+        recalibrated(requester, by=Recalibration(slope, 0.1))
+    with pytest.raises(PermissionRefused):
+        recalibrated(Actor.person(member("guest")))
