@@ -44,8 +44,8 @@ def traffic_charts(traffic: Traffic) -> list[Chart]:
     labels = [(place / _HOURS, f"{traffic.starts[place * 2]:%H}:00") for place in range(0, _HOURS, 6)]
     shown: list[tuple[str, str, str, Sequence[float | None]]] = [
         ("traffic", "Predictions by half hour", "Predictions", list(map(float, traffic.rows))),
-        ("failed", "Failed by our fault, share by half hour", "Share", traffic.failed_shares),
-        ("refused", "Refused by the caller's fault, share by half hour", "Share", traffic.refused_shares),
+        ("failed", "Failed, share by half hour", "Share", traffic.failed_shares),
+        ("refused", "Refused, share by half hour", "Share", traffic.refused_shares),
         ("latency", "Time of an answer, p95", "Milliseconds", [_milliseconds(one) for one in traffic.p95_seconds]),
     ]
     return [
