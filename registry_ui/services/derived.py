@@ -138,7 +138,10 @@ def _write(version: ModelVersion, task: BackgroundTask, root: Path) -> None:
     write_scores(root / files.scores, judged.scores)
     write_bytes(root / files.metrics, readable_json(judged.values))
     write_bytes(root / files.report, readable_json(report))
-    write_bytes(root / files.recommendation, readable_json(_recommendation(version, report, judged, live)))
+    recommended = _recommendation(version, report, judged, live)
+    if task.kind == _Kind.RECALIBRATION:
+        recommended["reasons"].append(_what_recalibrating_is_for(judged))
+    write_bytes(root / files.recommendation, readable_json(recommended))
 
 
 def _judged(manifest: bytes, fitted: bytes, rows: Path, live: ModelVersion | None) -> "Judgement":
@@ -190,6 +193,17 @@ def _recommendation(
         draws=Yardstick.of_public(version.spec).draws,
     )
     return {**recommended, "monitoring": version.recommendation.get("monitoring", {})}
+
+
+def _what_recalibrating_is_for(judged: "Judgement") -> str:
+    """No policy's metric can gain by it, and the held-out rows are of another time than the labels."""
+    theirs = (judged.champion or {}).get("metrics", {}).get("brier")
+    beside = f" in the place of {theirs['value']:.4f}" if theirs else ""
+    return (
+        "It was recalibrated on labels of now: its probabilities are others, and its decisions those of the version "
+        f"before. Brier's score, where less is better, is {judged.values['brier']:.4f}{beside} on these held-out "
+        "rows; what it gains on the labels of now is why it was proposed."
+    )
 
 
 def _published(task: BackgroundTask, root: Path, progress: Progress) -> Published | None:

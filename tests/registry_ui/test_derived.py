@@ -150,6 +150,7 @@ def test_a_recalibrated_candidate_decides_alike_by_other_probabilities(
     for one, other in zip(before, after, strict=True):
         assert other.probability == pytest.approx(HALF.probability(one.probability), abs=1e-12)
     assert candidate.recommendation["comparison"]["decisions_that_differ"] == 0
+    assert "its decisions those of the version before. Brier's score" in candidate.recommendation["reasons"][-1]
     assert candidate.metrics["brier"]["value"] != pytest.approx(champion.metrics["brier"]["value"])
     derived = candidate.lineage["derived_from"]
     assert (derived["version"], derived["slope"], derived["intercept"]) == (1, 0.5, 0.7)
