@@ -4,9 +4,25 @@
 import os
 import sys
 
+_OURS = ("codesoft", "ml_pipeline", "predictions", "registry_ui")
+
 
 def main() -> None:
-    """A wrong variable and a database that cannot be used are a line for a person; `--traceback` shows where."""
+    """What a person can mend is a line for a person; `--traceback` shows where: a library that is not installed, a
+    wrong variable, a database that cannot be used."""
+    try:
+        _run()
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if "--traceback" in sys.argv or missing in ("", *_OURS):
+            raise
+        sys.exit(
+            f"{missing} is not installed for {sys.executable}. In a checkout use .venv/bin/python, which `make run` "
+            "makes; in a deployment run this in a worker: the web image has what serving needs alone."
+        )
+
+
+def _run() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "codesoft.settings")
     from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415 - needs the variable above
     from django.core.management import execute_from_command_line  # noqa: PLC0415

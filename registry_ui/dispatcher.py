@@ -9,9 +9,11 @@ import structlog
 from celery import current_app
 from django.db import DatabaseError, close_old_connections
 
+from ml_pipeline.errors import InvalidSpec
 from predictions.statements import bound_statements
 from registry_ui.services.background import tasks_dispatch
 from registry_ui.services.broker_contact import broker_contact_note
+from registry_ui.services.deployments import deployments_declare
 from registry_ui.services.runs import runs_dispatch
 
 # By name: importing a task would bring the whole pipeline into a process that only posts messages.
@@ -48,8 +50,24 @@ def dispatch_once(*, send: Callable[[str, UUID], None] = send) -> int:
         return 0
 
 
+def declare_models() -> bool:
+    """Let the registry know what this release declares. False where the database has to be asked again."""
+    try:
+        bound_statements(STATEMENT_MILLISECONDS)
+        if added := deployments_declare():
+            _log.info("models_declared", models=added)
+    except InvalidSpec as error:  # each run will say so too
+        _log.warning("declarations_not_read", error=str(error))
+    except DatabaseError as error:
+        _log.warning("declarations_not_kept", error=str(error))
+        return False
+    return True
+
+
 def dispatch_until(stopped: Event) -> None:
+    declared = False
     while not stopped.is_set():
+        declared = declared or declare_models()
         dispatch_once()
         close_old_connections()
         stopped.wait(_PERIOD)

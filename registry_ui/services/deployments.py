@@ -22,6 +22,16 @@ def deployment_ensure(*, model: str) -> Deployment:
     return Deployment.objects.get_or_create(model=model)[0]
 
 
+def deployments_declare() -> list[str]:
+    """Make the row of each model that `params.yaml` declares, so that a first run can be asked for; the new names.
+
+    InvalidSpec where the file cannot be read. A model that is declared no longer keeps its row, and what it serves.
+    """
+    from ml_pipeline.params import declared_models  # noqa: PLC0415 - a web process reads no YAML
+
+    return [model for model in declared_models() if Deployment.objects.get_or_create(model=model)[1]]
+
+
 def champion_swap(*, model: str, to: ModelVersion | None, expected_generation: int, cause: str) -> int:
     """Let `to` serve (None: nothing) and give the new generation, inside the caller's transaction.
 

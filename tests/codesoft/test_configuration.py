@@ -55,6 +55,16 @@ def test_a_wrong_variable_is_one_line_and_a_failure(tmp_path: Path, variables: d
     assert "hushhush" not in done.stderr
 
 
+@pytest.mark.parametrize(("library", "command"), [("django", "check"), ("ruamel", "retrain")])
+def test_a_command_whose_library_is_missing_says_where_it_runs(tmp_path: Path, library: str, command: str) -> None:
+    without = "import runpy, sys; sys.modules[sys.argv.pop(1)] = None; runpy.run_path('manage.py', run_name='__main__')"
+    done = run_with(tmp_path, "-c", without, library, command, "--help")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"{library} is not installed for {sys.executable}.")
+    assert "in a worker" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_a_laptop_keeps_one_random_key_that_its_owner_alone_reads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,11 +15,12 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from ml_pipeline.baseline import read_baseline
-from ml_pipeline.errors import RunFailed, RunKilled
+from ml_pipeline.errors import RunFailed, RunKilled, UnknownModel
 from ml_pipeline.paths import Artifacts
 from ml_pipeline.running.job import JobResult
 from ml_pipeline.running.progress import STAGES
-from registry_ui.dispatcher import dispatch_once
+from predictions.models import Deployment
+from registry_ui.dispatcher import declare_models, dispatch_once
 from registry_ui.errors import PermissionRefused, RunActive, RunFenced, WrongState
 from registry_ui.models import AuditEntry, BackgroundTask, ModelVersion, PipelineRun, Trigger
 from registry_ui.run_progress import run_progress, waiting_words
@@ -27,7 +28,7 @@ from registry_ui.selectors import UsualSeconds, active_run, broker_contact
 from registry_ui.services.access import Actor
 from registry_ui.services.candidates import candidate_import
 from registry_ui.services.decisions import version_approve
-from registry_ui.services.deployments import deployment_ensure
+from registry_ui.services.deployments import deployment_ensure, deployments_declare
 from registry_ui.services.execution import run_execute
 from registry_ui.services.run_state import run_claim, run_renew
 from registry_ui.services.runs import run_cancel, run_request, runs_dispatch, runs_requeue_expired
@@ -314,6 +315,27 @@ def test_a_run_keeps_what_the_source_held(requested: PipelineRun) -> None:
 
     run_execute(run_id=requested.pk, job=job)
     assert (refreshed(requested).documents, requested.watermark) == (200, "0199")
+
+
+def test_a_first_run_can_be_asked_for_once_a_dispatcher_has_read_what_is_declared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    asking = Actor.operator("test")
+    with pytest.raises(UnknownModel):
+        run_request(model="fresh", actor=asking, trigger=Trigger.API)
+    Path("params.yaml").write_text("models: {fresh: {}, other: {}}")
+    assert declare_models()
+    assert deployments_declare() == []
+    assert run_request(model="fresh", actor=asking, trigger=Trigger.API).state == "queued"
+
+
+@pytest.mark.parametrize("text", ["models: [", "", "models: {Fresh: {}}"])
+def test_a_broken_declaration_stops_no_dispatcher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(text)
+    assert declare_models()
+    assert not Deployment.objects.exists()
 
 
 def test_what_the_broker_says_is_kept_for_pages_until_it_takes_a_message(requested: PipelineRun) -> None:
