@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from predictions.models import Feedback, Prediction
 from predictions.verification import Verification
-from registry_ui.api.shapes import StrictRequest
+from registry_ui.api.base import StrictRequest
 from registry_ui.selectors import Receipt
 
 

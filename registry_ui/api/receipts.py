@@ -5,7 +5,6 @@ from typing import Any, ClassVar, cast
 from django.db import InterfaceError, OperationalError
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
-from pydantic import BaseModel
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -17,6 +16,7 @@ from predictions.errors import DatabaseUnavailable, LogUnavailable
 from predictions.prediction_log.ids import parse_id
 from predictions.scopes import FEEDBACK, READ
 from predictions.verification import verify
+from registry_ui.api.base import as_json
 from registry_ui.api.receipt_shapes import (
     FeedbackRequest,
     FeedbackShape,
@@ -59,7 +59,7 @@ class ReceiptView(LogView):
         """The receipt of a prediction: what was answered, and the version, run, commit and data behind it."""
         row = prediction_of(prediction_id=parse_id(prediction), caller=_caller(request), scope=READ)
         shows_inputs = row.inputs is not None and caller_sees_inputs(_caller(request), row)
-        return _json(ReceiptShape.of(receipt_of(row), shows_inputs=shows_inputs))
+        return as_json(ReceiptShape.of(receipt_of(row), shows_inputs=shows_inputs))
 
 
 class VerifyView(LogView):
@@ -80,7 +80,7 @@ class VerifyView(LogView):
         body = read_json(request._request)
         asked = VerifyRequest() if body is None else VerifyRequest.parse(body)
         row = prediction_of(prediction_id=parse_id(prediction), caller=_caller(request), scope=READ)
-        return _json(VerificationShape.of(row, verify(prediction=row, inputs=asked.inputs)))
+        return as_json(VerificationShape.of(row, verify(prediction=row, inputs=asked.inputs)))
 
 
 class FeedbackView(LogView):
@@ -104,13 +104,9 @@ class FeedbackView(LogView):
         """Tell the true label. The same again changes nothing; another one replaces it and keeps the earlier."""
         asked = FeedbackRequest.parse(read_json(request._request))
         feedback, first = feedback_give(prediction_id=parse_id(prediction), label=asked.label, caller=_caller(request))
-        return _json(FeedbackShape.of(feedback), status=202 if not feedback.model else 201 if first else 200)
+        return as_json(FeedbackShape.of(feedback), status=202 if not feedback.model else 201 if first else 200)
 
 
 def _caller(request: Request) -> Caller:
     """Who asks: no view here is open to nobody."""
     return cast(Caller, request.user)
-
-
-def _json(shape: BaseModel, *, status: int = 200) -> Response:
-    return Response(shape.model_dump(mode="json"), status=status)

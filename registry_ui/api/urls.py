@@ -2,19 +2,13 @@
 
 from django.urls import re_path
 
+from registry_ui.api.decisions import DecisionsView
 from registry_ui.api.hooks import MlflowHookView
 from registry_ui.api.receipts import FeedbackView, ReceiptView, VerifyView
-from registry_ui.api.views import (
-    CancellationView,
-    DecisionsView,
-    DriftView,
-    PerformanceView,
-    RolloutView,
-    RunsView,
-    RunView,
-    ServedView,
-    VersionsView,
-)
+from registry_ui.api.rollouts import RolloutView
+from registry_ui.api.runs import CancellationView, RunsView, RunView
+from registry_ui.api.versions import ServedView, VersionsView
+from registry_ui.api.watching import DriftView, PerformanceView
 
 _MODEL = r"^models/(?P<model>[^/]+)"
 _PREDICTION = r"^predictions/(?P<prediction>[^/]+)"

@@ -1,0 +1,50 @@
+"""What the registry's views share: strict bodies, declared refusals, JSON. A view resolves who asks, calls one service
+and presents; permissions are asked in the services."""
+
+from typing import Any, Self
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
+from pydantic import BaseModel, ConfigDict, ValidationError
+from rest_framework.response import Response
+
+from predictions.api.idempotent import HEADER
+from predictions.api.parsing import printable
+from predictions.api.schema_errors import CODES, EVERYWHERE_ON_A_MODEL
+from predictions.errors import InvalidRequest
+
+NEWEST = 100  # rows of a list
+KEY = OpenApiParameter(
+    HEADER,
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    pattern="^[!-~]{1,255}$",
+    description="The same request under the same key gets the same answer for 24 hours.",
+)
+
+
+class StrictRequest(BaseModel):
+    """The base of bodies that come in: no other key, no text for a number."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    @classmethod
+    def parse(cls, body: Any) -> Self:
+        """InvalidRequest names each wrong key."""
+        try:
+            return cls.model_validate(body)
+        except ValidationError as error:
+            fields = {
+                printable(".".join(map(str, item["loc"]))): item["msg"] for item in error.errors(include_url=False)
+            }
+            what = cls.__name__.removesuffix("Request").lower()
+            raise InvalidRequest(f"The body is not a request for {what}.", details={"fields": fields}) from error
+
+
+def fails(*codes: str) -> dict[str, Any]:
+    """The errors that a view about a model declares in the schema."""
+    return {CODES: [*EVERYWHERE_ON_A_MODEL, "permission_refused", "database_unavailable", *codes]}
+
+
+def as_json(shape: BaseModel, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(shape.model_dump(mode="json"), status=status, headers=headers)

@@ -1,0 +1,50 @@
+"""The doors to a model's versions, and to what it served at a moment."""
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from predictions.api.base import ApiView
+from registry_ui.api.base import NEWEST, as_json, fails
+from registry_ui.api.version_shapes import ServedShape, VersionShape, VersionsShape
+from registry_ui.moments import past_moment_parse
+from registry_ui.selectors import deployment_get, served_at, versions_of
+from registry_ui.services.access import VIEW, Actor
+
+
+class VersionsView(ApiView):
+    """`GET /api/v1/models/<model>/versions`"""
+
+    @extend_schema(operation_id="list_versions", tags=["registry"], responses={200: VersionsShape}, extensions=fails())
+    def get(self, request: Request, model: str) -> Response:
+        """Versions of a model, newest first, at most 100."""
+        deployment = deployment_get(model=model)
+        Actor.person(request.user).require(VIEW, model)
+        shape = VersionsShape(
+            model=model,
+            generation=deployment.generation,
+            champion=deployment.champion_version,
+            canary=deployment.canary_version,
+            canary_share=deployment.canary_share,
+            shadow=deployment.shadow_version,
+            versions=[VersionShape.of(version) for version in versions_of(model=model)[:NEWEST]],
+        )
+        return as_json(shape)
+
+
+class ServedView(ApiView):
+    """`GET /api/v1/models/<model>/served?at=<moment>`"""
+
+    @extend_schema(
+        operation_id="get_served",
+        tags=["registry"],
+        parameters=[OpenApiParameter("at", OpenApiTypes.DATETIME, required=True, description="A past moment.")],
+        responses={200: ServedShape},
+        extensions=fails("invalid_request"),
+    )
+    def get(self, request: Request, model: str) -> Response:
+        """What the model served at a moment, who decided that, and why. A version's first moment belongs to it."""
+        Actor.person(request.user).require(VIEW, model)
+        at = past_moment_parse(request.query_params.get("at", ""), field="at")
+        return as_json(ServedShape.of(served_at(at=at, model=model)[0], at))
