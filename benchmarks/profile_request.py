@@ -191,8 +191,8 @@ def _profile(arguments: argparse.Namespace) -> None:
 
     idle_connections.install()
     process = serving_process()  # its threads are not started: what they do is timed apart
-    process.refresh()
-    process.load_bundles()
+    process.live_models.refresh()
+    process.live_models.load_bundles()
     process.ship()
     token = read_token(STATE_FOLDER)
     if arguments.without_scoring:

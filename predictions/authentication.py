@@ -68,7 +68,7 @@ class SnapshotTokenAuthentication(BaseAuthentication):
         except UnicodeEncodeError as error:
             raise AuthenticationFailed("The token is not valid.") from error
         process, now = serving_process(), time.time()
-        grant = process.current.snapshot.tokens.get(digest)
+        grant = process.live_models.current.snapshot.tokens.get(digest)
         if grant is None or (grant.expires_at is not None and grant.expires_at <= now):
             raise AuthenticationFailed("The token is not valid: unknown, revoked or expired.")
         process.token_uses.note(digest, now)

@@ -20,6 +20,6 @@ def spend(caller: Caller, model: str) -> Mapping[str, str]:
     process = serving_process()
     token_limit = settings.RATE_LIMIT_PER_TOKEN if caller.rate_limit is None else caller.rate_limit
     model_limit = 0
-    if process.knows(model):
-        model_limit = process.current.snapshot.limits.get(model, settings.RATE_LIMIT_PER_MODEL)
+    if process.live_models.knows(model):
+        model_limit = process.live_models.current.snapshot.limits.get(model, settings.RATE_LIMIT_PER_MODEL)
     return process.throttle.spend(caller.token, token_limit, model, model_limit)

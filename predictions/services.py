@@ -115,12 +115,12 @@ def count_refusal(model: str, refusal: CodesoftError) -> None:
 
 
 def _count_unanswered(model: str, code: str) -> None:
-    label = model if serving_process().knows(model) else metrics.UNKNOWN_MODEL
+    label = model if serving_process().live_models.knows(model) else metrics.UNKNOWN_MODEL
     metrics.PREDICTION_ERRORS.labels(label, code).inc()
 
 
 def _named(live: LiveModel, number: int, rows: int) -> Routed:
-    return Routed(NAMED, serving_process().version_named(live, number), range(rows))
+    return Routed(NAMED, serving_process().live_models.version_named(live, number), range(rows))
 
 
 def _require_explainable(parts: Sequence[Routed]) -> None:

@@ -84,8 +84,8 @@ def main() -> None:
     ensure_access(Environment.read().var / ACCESS_FILE, "http://127.0.0.1")
     train_first_versions(models_without_version())
     process = serving_process()  # once, so that the bundles lie where a web process keeps them
-    process.refresh()
-    process.load_bundles()
+    process.live_models.refresh()
+    process.live_models.load_bundles()
     stop_serving()
 
 

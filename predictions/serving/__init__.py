@@ -6,7 +6,8 @@ import threading
 from django.conf import settings
 
 from predictions.prediction_log.spool import Spool
-from predictions.serving.process import Current, ServingProcess
+from predictions.serving.live import Current
+from predictions.serving.process import ServingProcess
 from predictions.serving.state import ServingState
 
 __all__ = ["Current", "ServingState", "current", "serving_process", "serving_state", "start_serving", "stop_serving"]
@@ -43,7 +44,7 @@ def stop_serving() -> None:
 
 def current() -> Current:
     """What serves now; NotReady before the first snapshot."""
-    return serving_process().current
+    return serving_process().live_models.current
 
 
 def serving_state() -> ServingState:

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("process")
 
 
 def test_an_answer_tells_its_length_and_forbids_guessing_its_type(process: ServingProcess) -> None:
-    process.refresh()
+    process.live_models.refresh()
     answer = Client().get("/api/v1/models")
 
     assert answer.headers["Content-Length"] == str(len(answer.content))
@@ -41,7 +41,7 @@ def test_where_only_tls_is_served_a_plain_request_is_sent_there_and_told_so(sett
 def test_answers_are_counted_by_view_and_status(process: ServingProcess) -> None:
     from django_prometheus.middleware import Metrics
 
-    process.refresh()
+    process.live_models.refresh()
     counted = Metrics.get_instance().responses_by_status_view_method.labels(
         status="401", view="api-models", method="GET"
     )
@@ -51,14 +51,14 @@ def test_answers_are_counted_by_view_and_status(process: ServingProcess) -> None
 
 
 def test_a_page_under_the_same_prefix_is_a_page(process: ServingProcess) -> None:
-    process.refresh()
+    process.live_models.refresh()
     assert Client().get("/api/v1/docs").headers["Content-Type"].startswith("text/html")
 
 
 def test_what_a_prediction_s_request_was_made_of_goes_with_its_answer(live: ServingProcess) -> None:
     """A cycle among them would be left to the garbage collector, whose pauses are the slowest answers."""
     _, token = AuthToken.objects.create(User.objects.create_user("caller"))
-    live.refresh()
+    live.live_models.refresh()
     client, path = Client(headers={"authorization": f"Token {token}"}), "/api/v1/models/sentiment/predictions"
     gc.collect()
     gc.disable()

@@ -46,8 +46,8 @@ def live(process: ServingProcess) -> ServingProcess:
 
 
 def synchronise(process: ServingProcess) -> None:
-    process.refresh()
-    process.load_bundles()
+    process.live_models.refresh()
+    process.live_models.load_bundles()
 
 
 @pytest.fixture
@@ -60,5 +60,5 @@ def token(db: None) -> str:
 @pytest.fixture
 def api(token: str, live: ServingProcess) -> Client:
     """A client with a good token."""
-    live.refresh()
+    live.live_models.refresh()
     return Client(headers={"authorization": f"Token {token}"}, raise_request_exception=True)

@@ -148,14 +148,14 @@ def test_an_expired_token_and_one_of_an_inactive_user_stop_with_the_next_snapsho
     row = AuthToken.objects.get()
     row.expiry = timezone.now()
     row.save()
-    live.refresh()
+    live.live_models.refresh()
     assert_error(post(api, PREDICTIONS, GOOD), 401, "authentication_failed")
 
     row.expiry = None
     row.save()
     row.user.is_active = False
     row.user.save()
-    live.refresh()
+    live.live_models.refresh()
     assert_error(post(api, PREDICTIONS, GOOD), 401, "authentication_failed")
 
 

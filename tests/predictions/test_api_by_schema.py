@@ -41,7 +41,7 @@ def document(live_server: LiveServer, live: ServingProcess, token: str) -> Any:
     By HTTP: schemathesis gives its client's options also to a WSGI client, which has none of them.
     """
     User.objects.filter(username="caller").update(is_superuser=True)
-    live.refresh()
+    live.live_models.refresh()
     config = SchemathesisConfig.from_dict(_CONFIG)
     schema = schemathesis.openapi.from_url(f"{live_server.url}/api/v1/schema", config=config)
     # On a connection that is kept, Django's test server sends each body 40 ms after its head.

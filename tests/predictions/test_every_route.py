@@ -106,7 +106,7 @@ def caller(api: Client, live: ServingProcess) -> Client:
     """Somebody who may do everything, also decide about a version; faults become the 500 that a caller would see."""
     ModelVersion.objects.create(model="sentiment", number=1, bundle_hash="0" * 64, data_hash="0" * 64)
     User.objects.filter(username="caller").update(is_superuser=True)
-    live.refresh()
+    live.live_models.refresh()
     api.raise_request_exception = False
     return api
 

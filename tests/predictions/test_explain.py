@@ -21,7 +21,7 @@ def ask(api: Client, model: str, inputs: Any, query: str = "?explain=true") -> A
 
 
 def golden(live: ServingProcess, model: str) -> list[dict[str, Any]]:
-    champion = live.current.models[model].champion
+    champion = live.live_models.current.models[model].champion
     assert champion is not None
     return [sample["inputs"] for sample in champion.bundle.golden_samples]
 

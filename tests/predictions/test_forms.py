@@ -46,7 +46,7 @@ def test_a_form_answers_as_the_api_does(client: Client, api: Client, live: Servi
 
 def test_an_example_fills_the_form_and_gets_its_recorded_answer(client: Client, live: ServingProcess) -> None:
     for model in ("sentiment", "spam", "mortgage", "wine"):
-        bundle = live.current.models[model].champion.bundle  # type: ignore[union-attr]
+        bundle = live.live_models.current.models[model].champion.bundle  # type: ignore[union-attr]
         for number, sample in enumerate(bundle.golden_samples):
             page = client.get(f"/models/{model}/?example={number}")
             values = {field.name: field.value for field in page.context["fields"]}

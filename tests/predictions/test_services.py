@@ -20,7 +20,7 @@ from tests.predictions.conftest import synchronise
 
 
 def test_answers_are_in_the_order_of_the_rows_and_in_the_log(live: ServingProcess) -> None:
-    golden = live.current.models["sentiment"].champion.bundle.golden_samples  # type: ignore[union-attr]
+    golden = live.live_models.current.models["sentiment"].champion.bundle.golden_samples  # type: ignore[union-attr]
 
     predicted = services.predict(
         model="sentiment", rows=[sample["inputs"] for sample in golden], entity_ids=["a"] * len(golden), caller="ann"
@@ -118,7 +118,7 @@ def test_a_batch_under_a_canary_is_answered_and_logged_row_by_row_by_the_version
 ) -> None:
     set_canary("sentiment", build_bundle("sentiment", rows=200), version=2, share=0.5)
     synchronise(live)
-    model = live.current.models["sentiment"]
+    model = live.live_models.current.models["sentiment"]
     assert model.champion
     assert model.canary
     entities = [f"entity {number}" for number in range(40)]
@@ -149,9 +149,9 @@ def test_a_named_version_answers_if_a_decision_once_put_it_live_and_its_bundle_c
     Deployment.objects.filter(model="sentiment").update(
         former=[{"version": 5, "bundle": former}, {"version": 4, "bundle": gone}]
     )
-    live.refresh()
-    live.load_bundles()
-    monkeypatch.setattr(live._wake_loader, "set", live.load_bundles)  # the loading thread does not run here
+    live.live_models.refresh()
+    live.live_models.load_bundles()
+    monkeypatch.setattr(live.live_models.wanted, "set", live.live_models.load_bundles)  # the loading thread does not run here
 
     predicted = services.predict(model="sentiment", rows=[{"text": "fine"}], version=5)
     assert [(part.route, part.version.version, part.version.bundle.hash) for part in predicted.parts] == [

@@ -28,7 +28,7 @@ NEXT = {"rows": 200}
 
 
 def version(process: ServingProcess, model: str = "sentiment") -> int | None:
-    champion = process.current.models[model].champion
+    champion = process.live_models.current.models[model].champion
     return champion.version if champion else None
 
 
@@ -42,13 +42,13 @@ def another(process: ServingProcess, folder: Path) -> ServingProcess:
 
 
 def test_a_promotion_swaps_the_reference_and_a_retirement_takes_it_away(live: ServingProcess) -> None:
-    before = live.current.models["sentiment"].champion
+    before = live.live_models.current.models["sentiment"].champion
     deploy("sentiment", build_bundle("sentiment", **NEXT), version=2)
     synchronise(live)
     assert (version(live), before.version if before else None) == (2, 1)
 
     deploy("sentiment", None)
-    live.refresh()
+    live.live_models.refresh()
     assert version(live) is None
 
 
@@ -58,7 +58,7 @@ def test_a_roll_back_to_the_previous_version_needs_no_store(live: ServingProcess
     synchronise(live)
     row = deploy("sentiment", first, version=1)
     storages["bundles"].delete(f"{row.champion_bundle}/{MANIFEST_FILE}")
-    live.refresh()
+    live.live_models.refresh()
     assert version(live) == 1
 
 
@@ -88,16 +88,16 @@ def test_what_a_process_cannot_load_stands_in_the_database_until_it_can(live: Se
     assert (told.process, told.model, told.bundle) == (live.name, "sentiment", row.champion_bundle)
     assert told.copied, "the store gave it: the fault is its own"
     assert metrics.BUNDLES_NOT_LOADED.labels("sentiment")._value.get() == 1
-    assert live.current.models["sentiment"].generation == 1, "it serves what it served before"
+    assert live.live_models.current.models["sentiment"].generation == 1, "it serves what it served before"
 
     store_bundle(manifest, fitted)
     path = f"{row.champion_bundle}/{MODEL_FILE}"
     storages["bundles"].delete(path)
     storages["bundles"].save(path, ContentFile(fitted))
-    live._shelf.failures[str(row.champion_bundle)].retry_at = 0
+    live.live_models._shelf.failures[str(row.champion_bundle)].retry_at = 0
     synchronise(live)
     live.ship()
-    assert (version(live), live.current.models["sentiment"].generation) == (2, 2)
+    assert (version(live), live.live_models.current.models["sentiment"].generation) == (2, 2)
     assert not BundleFault.objects.exists()
     assert metrics.BUNDLES_NOT_LOADED.labels("sentiment")._value.get() == 0
     assert [swap["generation"] for swap in live.state().swaps if swap["model"] == "sentiment"] == [1, 2]
@@ -122,7 +122,7 @@ def test_unused_bundles_are_kept_as_their_bytes_allow_and_a_roll_back_comes_from
     row.former = [{"version": 1, "bundle": first}]
     row.save()
     synchronise(live)
-    assert (version(live), live._shelf.get(str(first))) == (2, None)
+    assert (version(live), live.live_models._shelf.get(str(first))) == (2, None)
 
     storages["bundles"].delete(f"{first}/{MANIFEST_FILE}")
     deploy("sentiment", None)
@@ -139,7 +139,7 @@ def test_copies_of_earlier_processes_do_not_fill_the_disk(live: ServingProcess, 
     deploy("sentiment", build_bundle("sentiment", **NEXT), version=2)
     synchronise(live)
 
-    serving = {model.champion.bundle.hash for model in live.current.models.values() if model.champion}
+    serving = {model.champion.bundle.hash for model in live.live_models.current.models.values() if model.champion}
     left = {path.name for path in folder.iterdir()}
     assert serving <= left
     assert len(left - serving) <= shelf.KEPT_COPIES + 1
@@ -157,7 +157,7 @@ def test_a_bundle_whose_golden_samples_answer_otherwise_is_not_served(live: Serv
 
 
 def test_a_spoiled_local_copy_is_fetched_again(live: ServingProcess, settings: Any) -> None:
-    bundle = live.current.models["sentiment"].champion.bundle.hash  # type: ignore[union-attr]
+    bundle = live.live_models.current.models["sentiment"].champion.bundle.hash  # type: ignore[union-attr]
     (settings.SERVING_DIR / "bundles" / bundle / "model.skops").write_bytes(b"spoiled")
 
     fresh = another(live, settings.SERVING_DIR)
@@ -167,7 +167,7 @@ def test_a_spoiled_local_copy_is_fetched_again(live: ServingProcess, settings: A
 
 def test_without_the_database_the_last_snapshot_goes_on_and_its_age_is_measured(live: ServingProcess) -> None:
     with connection.execute_wrapper(refuse):
-        live.refresh()
+        live.live_models.refresh()
         assert services.predict(model="sentiment", rows=[{"text": "fine"}]).ids
     assert version(live) == 1
     assert metrics.SNAPSHOT_AGE._value.get() > 0
@@ -175,7 +175,7 @@ def test_without_the_database_the_last_snapshot_goes_on_and_its_age_is_measured(
 
 def test_the_age_goes_on_growing_while_the_reading_thread_hangs(live: ServingProcess) -> None:
     metrics.SNAPSHOT_AGE.set(0)
-    live.load_bundles()
+    live.live_models.load_bundles()
     assert metrics.SNAPSHOT_AGE._value.get() > 0
 
 
@@ -204,18 +204,18 @@ def test_a_snapshot_file_that_cannot_be_trusted_is_not_believed(
 
     fresh = another(live, settings.SERVING_DIR)
     with connection.execute_wrapper(refuse):
-        fresh.refresh()
+        fresh.live_models.refresh()
     assert not fresh.state().ready
 
 
 def test_the_snapshot_file_says_what_the_database_said_and_is_private(live: ServingProcess, settings: Any) -> None:
     set_canary("sentiment", build_bundle("sentiment", **NEXT), version=2, share=0.25)
-    live.refresh()
+    live.live_models.refresh()
     path = settings.SERVING_DIR / "snapshot.json"
 
     read = Snapshot.read_file(path)
     assert read is not None
-    assert read == live.current.snapshot
+    assert read == live.live_models.current.snapshot
     assert path.stat().st_mode & 0o777 == 0o600
 
 

@@ -31,7 +31,7 @@ def calling(live: ServingProcess) -> Calling:
     def client(scopes: list[str], models: list[str] | None = None, rate_limit: int | None = None) -> Client:
         row, token = AuthToken.objects.create(owner)
         TokenDetails.objects.create(token=row, name="x", scopes=scopes, model_names=models, rate_limit=rate_limit)
-        live.refresh()
+        live.live_models.refresh()
         live.throttle.exchange()
         return Client(headers={"authorization": f"Token {token}"})
 
@@ -108,7 +108,7 @@ def test_scopes_and_limits_hold_without_the_database(calling: Calling, live: Ser
 
 
 def test_a_snapshot_file_of_the_release_before_scopes_is_read(live: ServingProcess, token: str, settings: Any) -> None:
-    live.refresh()
+    live.live_models.refresh()
     path = settings.SERVING_DIR / "snapshot.json"
     content = json.loads(path.read_bytes())
     content["body"].pop("limits")
@@ -125,7 +125,7 @@ def test_a_snapshot_file_of_the_release_before_scopes_is_read(live: ServingProce
 def test_scopes_and_limits_survive_in_the_file(calling: Calling, live: ServingProcess, settings: Any) -> None:
     ModelLimit.objects.create(model="spam", requests_per_minute=7)
     calling(["read", "predict"], ["spam"], 5)
-    assert Snapshot.read_file(settings.SERVING_DIR / "snapshot.json") == live.current.snapshot
+    assert Snapshot.read_file(settings.SERVING_DIR / "snapshot.json") == live.live_models.current.snapshot
 
 
 def test_every_answer_says_what_is_left_and_the_one_too_many_when_to_come_back(calling: Calling, settings: Any) -> None:

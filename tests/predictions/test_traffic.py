@@ -55,7 +55,7 @@ def test_a_version_that_raises_left_its_caller_without_an_answer(
     def broken(*_: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(live.current.models["sentiment"].champion.bundle, "predict", broken)
+    monkeypatch.setattr(live.live_models.current.models["sentiment"].champion.bundle, "predict", broken)
     with pytest.raises(ModelFailed):
         ask("sentiment")
     traffic.write()

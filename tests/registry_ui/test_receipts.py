@@ -48,8 +48,8 @@ def predict(import_one: Import, serving: ServingProcess) -> Predict:
     """A prediction of fruit for `anna`, shipped unless told otherwise."""
 
     def predicted(*, ship: bool = True, caller: str = "anna") -> str:
-        serving.refresh()
-        serving.load_bundles()
+        serving.live_models.refresh()
+        serving.live_models.load_bundles()
         done = services.predict(model="fruit", rows=[ASKED], entity_ids=["crate 7"], caller=caller, token="d" * 128)
         if ship:
             serving.ship()
@@ -146,8 +146,8 @@ def test_the_very_bundle_is_asked_again_also_when_another_one_serves(
     prediction = predict()
     import_one(flavour=2.0)
     version_approve(model="fruit", number=2, actor=approver, reason="better", expected_generation=1)
-    serving_process().refresh()
-    serving_process().load_bundles()
+    serving_process().live_models.refresh()
+    serving_process().live_models.load_bundles()
 
     body = verify(anna, prediction).json()
 
