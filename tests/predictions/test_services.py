@@ -151,7 +151,9 @@ def test_a_named_version_answers_if_a_decision_once_put_it_live_and_its_bundle_c
     )
     live.live_models.refresh()
     live.live_models.load_bundles()
-    monkeypatch.setattr(live.live_models.wanted, "set", live.live_models.load_bundles)  # the loading thread does not run here
+    monkeypatch.setattr(
+        live.live_models.wanted, "set", live.live_models.load_bundles
+    )  # the loading thread does not run here
 
     predicted = services.predict(model="sentiment", rows=[{"text": "fine"}], version=5)
     assert [(part.route, part.version.version, part.version.bundle.hash) for part in predicted.parts] == [
