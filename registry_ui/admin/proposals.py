@@ -13,7 +13,7 @@ from registry_ui.models import BackgroundTask
 from registry_ui.selectors import proposals_newest
 from registry_ui.services.access import REQUEST, Actor
 from registry_ui.services.derived import recalibration_propose, threshold_propose
-from registry_ui.services.model_card import metric_name
+from registry_ui.services.model_card import metric_words
 from registry_ui.services.proposals import proposals_request
 
 
@@ -46,6 +46,7 @@ def proposals_context(request: HttpRequest, row: Deployment) -> dict[str, Any]:
         "proposals_error": tasks[0].error if tasks and not tasks[0].is_active else "",
         "retune": _worded(found["retune"]) if found and found["retune"] else None,
         "recalibrate": _recalibration(found["recalibrate"]) if found and found["recalibrate"] else None,
+        "retrained": _retrained(found.get("retrained")) if found else None,
         "may_request_run": Actor.person(request.user).may(REQUEST, row.model),
     }
 
@@ -55,13 +56,27 @@ def _recalibration(found: Mapping[str, Any]) -> dict[str, Any]:
     return {**_worded({"metric": "brier", **found}), "is_possible": is_possible}
 
 
+def _retrained(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """`found` is missing from what was computed by a release that did not look."""
+    if not found:
+        return None
+    gains = found["gains"]
+    return {
+        "name": metric_words(found["metric"]),
+        "median": found["median"],
+        "count": len(gains),
+        "least": min(gains),
+        "most": max(gains),
+    }
+
+
 def _worded(gain: Mapping[str, Any]) -> dict[str, Any]:
     """The gain as a person reads it: upwards is better, whichever way the metric points."""
     lower_is_better = gain["metric"] in ("expected_cost", "brier")
     low, high = sorted((-gain[end] if lower_is_better else gain[end]) for end in ("low", "high"))
     return {
         **gain,
-        "name": metric_name(gain["metric"]).lower(),
+        "name": metric_words(gain["metric"]),
         "gained": abs(gain["difference"]),
         "least": low,
         "most": high,

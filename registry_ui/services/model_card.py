@@ -13,7 +13,13 @@ _NOT_SAID = "The declaration does not say (`about` in `params.yaml`)."
 
 
 def metric_name(key: str) -> str:
-    return _NAMES.get(key, key.replace("_", " ").capitalize())
+    """As it begins a line; inside a sentence see `metric_words`."""
+    return _NAMES.get(key, metric_words(key).capitalize())
+
+
+def metric_words(key: str) -> str:
+    """As it stands inside a sentence: abbreviations and people keep their capitals."""
+    return _NAMES.get(key, key.replace("_", " "))
 
 
 def model_card(evidence: Evidence) -> str:

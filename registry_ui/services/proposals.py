@@ -6,6 +6,7 @@ proposed with the gain that the labelled answers promise, and nothing is done be
 
 from dataclasses import asdict
 from datetime import timedelta
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Max, OuterRef, Subquery
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from ml_pipeline.learning.metrics import Floats, Indices
 
 LOOKED_BACK = timedelta(days=90)
+RETRAINED = 5  # versions whose gain says what the next may gain
 LEAST_LABELS = 100
 LEAST_OF_EACH = 10
 MOST_LABELS = 20_000
@@ -71,6 +73,7 @@ def proposals_compute(task: BackgroundTask, progress: Progress) -> dict[str, Any
         "trained_at": version.created_at.isoformat(),
         "retune": None,
         "recalibrate": None,
+        "retrained": _retrained(task.model),
         "why": _too_few(version, rows),
     }
     if not found["why"]:
@@ -80,6 +83,18 @@ def proposals_compute(task: BackgroundTask, progress: Progress) -> dict[str, Any
         progress.tell(2, 3, "another calibration")
         found |= _recalibrated(labels, probabilities)
     return found
+
+
+def _retrained(model: str) -> dict[str, Any] | None:
+    """What the newest trained versions gained over the champion of their time by the policy's metric, as it was then.
+
+    None where none was compared. A derived version is none of them, nor is one that came out byte for byte the same.
+    """
+    known = ModelVersion.objects.filter(model=model, lineage__derived_from__isnull=True)
+    compared = [told["comparison"] for told in known.values_list("recommendation", flat=True) if told.get("comparison")]
+    same = [one["difference"] for one in compared if one["metric"] == compared[0]["metric"]]
+    gains = [gain for gain in same[:RETRAINED] if gain is not None]
+    return {"metric": compared[0]["metric"], "gains": gains, "median": median(gains)} if gains else None
 
 
 def _labelled(version: ModelVersion) -> list[_Row]:

@@ -125,6 +125,23 @@ def test_they_are_computed_when_labels_came_and_at_most_once_a_day(champion: Mod
     assert proposals_refresh() == 0, "no label is newer"
 
 
+def test_retraining_is_proposed_with_what_the_last_trained_versions_gained(
+    champion: ModelVersion, import_one: Import, requester: Actor, client: Client
+) -> None:
+    assert computed(requester)["retrained"] is None, "the first version had no champion to gain over"
+    trained: list[tuple[float | None, dict[str, Any]]]
+    trained = [(0.03, {}), (None, {}), (-0.01, {}), (0.5, {"derived_from": {"version": 1}})]
+    for flavour, (difference, changed) in enumerate(trained, start=2):
+        version = import_one(flavour=float(flavour)).version
+        version.recommendation["comparison"] = {"metric": "f1", "difference": difference}
+        version.lineage |= changed
+        version.save()
+    assert computed(requester)["retrained"] == {"metric": "f1", "gains": [-0.01, 0.03], "median": pytest.approx(0.01)}
+    client.force_login(member("lou", "approvers"))
+    words = "the last 2 that were trained changed the F1 of the champion of their time by -0.0100 to +0.0300"
+    assert words in model_page(client)
+
+
 def test_the_page_says_what_is_known_to_who_may_look_and_offers_no_button_to_who_may_not_act(
     champion: ModelVersion, requester: Actor, client: Client
 ) -> None:
