@@ -8,7 +8,7 @@ from typing import Any
 
 from registry_ui.services.evidence import Evidence
 
-_NAMES = {"f1": "F1", "roc_auc": "ROC AUC", "pr_auc": "PR AUC", "brier": "Brier score", "log_loss": "Log loss"}
+_NAMES = {"f1": "F1", "roc_auc": "ROC AUC", "pr_auc": "PR AUC", "brier": "Brier score"}
 _NOT_SAID = "The declaration does not say (`about` in `params.yaml`)."
 
 
