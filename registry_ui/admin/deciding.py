@@ -69,7 +69,7 @@ def context(
         "roll_back_permission": ROLL_BACK,
         "trouble": history.troubles.get(version.number),
         **(_to_decide(version, actor, deployment, live) if is_waiting or is_canary else {}),
-        **(_to_change(version, actor) if version.status == _Status.CHANGES else {}),
+        **(_to_ask(version, actor) if is_former or version.status == _Status.CHANGES else {}),
     }
 
 
@@ -93,8 +93,8 @@ def _to_decide(
     }
 
 
-def _to_change(version: ModelVersion, actor: Actor) -> dict[str, Any]:
-    """What was asked for, and whether this person may ask again."""
+def _to_ask(version: ModelVersion, actor: Actor) -> dict[str, Any]:
+    """What changes were asked for, if any, and whether this person may ask for a decision."""
     asked_for = (one for one in version.decisions.all() if one.action == Decision.Action.REQUEST_CHANGES)
     return {
         "asked_for": next(asked_for, None),

@@ -77,7 +77,8 @@ class DecisionsView(ApiView):
         """Decide about a version: approve it, try it as a canary or a shadow, roll back to it, and the like.
 
         `retire` names the version that serves. The permission to approve is needed on the model; for `roll_back`,
-        `retire` and `end_canary` that to roll back, for `ask_again` that to request.
+        `retire` and `end_canary` that to roll back, for `ask_again` (of a version that was sent back, or a former
+        champion) that to request.
         """
         version = version_get(model=model, number=int(number))
         asked = DecisionRequest.parse(request.data)

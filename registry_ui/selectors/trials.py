@@ -90,7 +90,7 @@ def automatic_hold(*, model: str, cool_down_hours: int) -> Hold | None:
     last = Decision.objects.filter(model=model, action=Decision.Action.ROLL_BACK, actor=ROLLBACK_GUARD).first()
     if last is None:
         return None
-    later = Decision.objects.filter(model=model, pk__gt=last.pk)
+    later = Decision.objects.filter(model=model, pk__gt=last.pk).exclude(action=Decision.Action.REOPEN)  # asks, only
     if not any(is_person(actor) for actor in later.values_list("actor", flat=True)):
         return Hold(last, None)
     until = last.created_at + timedelta(hours=cool_down_hours)

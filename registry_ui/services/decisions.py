@@ -79,17 +79,20 @@ def version_request_changes(
 
 
 def version_ask_again(*, model: str, number: int, actor: Actor, reason: str, expected_generation: int) -> Decision:
-    """Ask for a decision about a version that was sent back; `reason` is the answer to what was asked."""
+    """Ask for a decision about a version that was sent back (`reason` answers what was asked), or a former champion.
+
+    The latter, usually one that was rolled back from, can then be rejected, tried as a canary or approved again.
+    """
     with deciding(REQUEST, model, actor, reason, expected_generation) as ground:
         version = ground.version(number)
-        if version.status != _Status.CHANGES:
+        if version.status != _Status.CHANGES and not is_former_champion(version):
             raise WrongState(
-                f"No changes are asked of {version}: it is {version.get_status_display().lower()}.",
+                f"{version} was neither sent back nor served before: it is {version.get_status_display().lower()}.",
                 details={"model": model, "version": number, "status": version.status},
             )
         approval = approval_open(version=version, requested_by=actor.name)
-        version.status = _Status.WAITING
-        version.save(update_fields=["status"])
+        version.status, version.stage = _Status.WAITING, ModelVersion.Stage.STAGING
+        version.save(update_fields=["status", "stage"])
         return ground.take(version, _Action.REOPEN, evidence=approval_evidence(approval))
 
 
@@ -256,7 +259,7 @@ def require_waiting(version: ModelVersion, wanted: str) -> None:
         return
     advice = "Look at its history."
     if version.status == _Status.APPROVED and version.stage != ModelVersion.Stage.PRODUCTION:
-        advice = "Roll back to it instead."
+        advice = "Roll back to it, or ask for a decision about it first."
     elif version.status == _Status.CANARY:
         advice = "Promote the canary, or end it first."
     elif version.status == _Status.CHANGES:

@@ -10,7 +10,7 @@ from registry_ui.models import AuditEntry, Decision, ModelVersion, Notification,
 from registry_ui.selectors import automatic_hold
 from registry_ui.services.access import Actor
 from registry_ui.services.canaries import canary_end, version_set_canary
-from registry_ui.services.decisions import version_approve
+from registry_ui.services.decisions import version_approve, version_ask_again, version_reject
 from registry_ui.services.rollouts import rollouts_look
 from registry_ui.services.trials import CanaryPlan, canary_pause, canary_plan_set, canary_resume
 from tests.registry_ui.conftest import Import, generation
@@ -155,6 +155,27 @@ def test_a_new_champion_that_does_harm_is_rolled_back_and_nothing_moves_until_a_
     assert automatic_hold(model="fruit", cool_down_hours=24) is not None
     fourth = import_one(flavour=4.0, mode="auto", verdict="promote")
     assert "nothing is promoted by itself until 2026-11-03" in fourth.version.approvals.get().policy_says
+
+
+def test_a_version_that_was_rolled_back_from_waits_again_once_somebody_asks_and_a_decision_ends_the_hold(
+    clock: Clock, candidate: ModelVersion, approver: Actor, requester: Actor
+) -> None:
+    version_approve(**given(approver))
+    clock.forward(seconds=5)
+    minutes(clock, 1, {"calls": 400, "failed": 40})
+    with pytest.raises(WrongState, match="cannot be rejected") as refusal:
+        version_reject(**given(approver))
+    assert refusal.value.advice == "Roll back to it, or ask for a decision about it first."
+
+    version_ask_again(**given(requester))
+    candidate.refresh_from_db()
+    assert (candidate.status, candidate.stage) == ("waiting", "Staging")
+    assert automatic_hold(model="fruit", cool_down_hours=0) is not None, "who asks has not decided"
+    with pytest.raises(Troubled):
+        version_set_canary(**given(approver, share=0.1))
+    version_reject(**given(approver))
+    assert automatic_hold(model="fruit", cool_down_hours=0) is None
+    assert serving() == (1, None, None)
 
 
 @pytest.mark.parametrize(("harm", "signal"), [("slow", "slow"), ("wrong", "wrong"), ("not_loaded", "not_loaded")])
