@@ -51,6 +51,9 @@ SPOOL_BYTES = Gauge(
 SPOOL_OLDEST = Gauge(
     "codesoft_spool_oldest_seconds", "Age of the oldest segment that waits.", multiprocess_mode="livemax"
 )
+LOG_LINES_REFUSED = Counter(
+    "codesoft_prediction_log_quarantined_total", "Lines of the prediction log that the table refused, set aside."
+)
 LIVE_VERSION = Gauge(
     "codesoft_live_version",
     "1 for the version that a process serves as champion, 0 for those before it.",

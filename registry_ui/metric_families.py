@@ -11,6 +11,7 @@ from prometheus_client.core import GaugeMetricFamily, SummaryMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from predictions.models import Deployment
+from registry_ui.models import DriftReport
 from registry_ui.selectors import (
     drift_newest,
     live_accuracies,
@@ -21,6 +22,7 @@ from registry_ui.selectors import (
 )
 from registry_ui.selectors.monitoring import (
     decision_counts,
+    guard_age_seconds,
     outbox_oldest_seconds,
     queues,
     run_durations,
@@ -111,9 +113,13 @@ def _feedback() -> Iterator[Metric]:
 
 
 def _drift() -> Iterator[Metric]:
-    """Of every champion: `state` is `none` until drift was looked for."""
+    """Of every champion: `state` is `none` until drift was looked for. A look that failed, or had too few rows, takes
+    back nothing of what the last one found that could judge."""
     serving = list(Deployment.objects.filter(champion_version__isnull=False))
-    newest = drift_newest(deployments=serving)
+    newest, judged = drift_newest(deployments=serving), drift_newest(deployments=serving, is_judged=True)
+    found_last = {
+        (model, str(one.version)): float(one.state == DriftReport.State.DRIFTED) for model, one in judged.items()
+    }
     states, sizes = {}, {}
     for one in serving:
         report, of = newest.get(one.model), (one.model, str(one.champion_version))
@@ -122,6 +128,7 @@ def _drift() -> Iterator[Metric]:
             sizes[*of, found["kind"], found["field"] or ""] = found["value"]
     labels = ["model", "version"]
     yield _gauge("codesoft_drift_state", "1 for what the last look for drift found.", [*labels, "state"], states)
+    yield _gauge("codesoft_drift_found", "Whether the last look that could judge found drift.", labels, found_last)
     yield _gauge(
         "codesoft_drift_size", "How large each statistic of drift was.", [*labels, "statistic", "field"], sizes
     )
@@ -133,6 +140,14 @@ def _rolled_back() -> Iterator[Metric]:
     yield _gauge("codesoft_rolled_back", text, ["model"], held)
 
 
+def _guard() -> Iterator[Metric]:
+    """Nothing before its first round: the rule knows that."""
+    age = guard_age_seconds()
+    if age is not None:
+        text = "Since when the guard over canaries and new champions has not gone round."
+        yield GaugeMetricFamily("codesoft_guard_age_seconds", text, value=age)
+
+
 def _gauge(name: str, text: str, labels: list[str], values: Mapping[Any, float]) -> GaugeMetricFamily:
     family = GaugeMetricFamily(name, text, labels=labels)
     for of, value in values.items():
@@ -140,4 +155,14 @@ def _gauge(name: str, text: str, labels: list[str], values: Mapping[Any, float])
     return family
 
 
-READERS: tuple[Reader, ...] = (_runs, _queues, _mirror, _notifications, _versions, _feedback, _drift, _rolled_back)
+READERS: tuple[Reader, ...] = (
+    _runs,
+    _queues,
+    _mirror,
+    _notifications,
+    _versions,
+    _feedback,
+    _drift,
+    _rolled_back,
+    _guard,
+)

@@ -15,7 +15,7 @@ import structlog
 import uuid_utils
 from django.db import DataError, IntegrityError, connection, models, transaction
 
-from predictions.metrics import PROBABILITY_BINS, probabilities
+from predictions.metrics import LOG_LINES_REFUSED, PROBABILITY_BINS, probabilities
 from predictions.models import Prediction
 from predictions.observations import LOG_QUARANTINED, record_observation
 from predictions.prediction_log.input_hash import input_hash
@@ -72,6 +72,7 @@ def _insert_one_by_one(lines: Iterable[bytes], path: Path) -> None:
         subject=path.name,
         message=f"{len(refused)} lines of the prediction log were refused and set aside. The first: {refused[0][1]}",
     )
+    LOG_LINES_REFUSED.inc(len(refused))
     log.error("prediction_log.quarantined", segment=path.name, lines=len(refused))
 
 

@@ -8,6 +8,7 @@ from math import isfinite
 from ml_pipeline.learning.bootstrap import Interval
 from predictions.errors import OUR_CODES
 from registry_ui.admin.charts import Chart, Place, Series, chart, nice_top
+from registry_ui.admin.figures import count_shown, percent_shown, seconds_shown
 from registry_ui.admin.sparklines import Sparkline, spark_bars, spark_line
 from registry_ui.models import DriftReport
 from registry_ui.selectors import LiveAccuracy, LivePerformance
@@ -85,7 +86,7 @@ def accuracy_chart(live: LiveAccuracy) -> Chart:
     return chart(
         name="chart-live",
         title="Live accuracy by day",
-        description=f"{_percent(live.accuracy.value)} of {live.labels} labelled answers of the last month were right.",
+        description=f"{percent_shown(live.accuracy.value)} of the last month's {live.labels} labelled answers were right.",
         axes=("Day", "Accuracy"),
         series=series,
         bottom=_bottom(heights),
@@ -160,7 +161,7 @@ def _traffic_tile(traffic: Traffic) -> Tile:
     told = f"{rows} predictions in 24 hours"
     if rows:
         told += f", most at {traffic.starts[busiest]:%H:%M} UTC: {traffic.rows[busiest]} in half an hour"
-    return Tile("Predictions", _count(rows), "in 24 hours", spark_bars(traffic.rows, told))
+    return Tile("Predictions", count_shown(rows), "in 24 hours", spark_bars(traffic.rows, told))
 
 
 def _failed_tile(traffic: Traffic) -> Tile:
@@ -169,56 +170,40 @@ def _failed_tile(traffic: Traffic) -> Tile:
     if failed is None or refused is None:
         return Tile("Failed", "–", "nothing was asked", None)
     ours = [f"{code} {count}" for code, count in traffic.codes.items() if code in OUR_CODES]
-    told = f"{_percent(failed)} of the requests failed by our fault, {_percent(refused)} were refused"
+    told = f"{percent_shown(failed)} of the requests failed by our fault, {percent_shown(refused)} were refused"
     spark = spark_bars(traffic.failed_shares, told, kind="bars bad", least_top=0.1)
-    note = ", ".join([*ours[:2], f"{_percent(refused)} refused" if refused else "none refused"])
-    return Tile("Failed", _percent(failed), note, spark, "worse" if failed > _WORTH_A_LOOK else "")
+    note = ", ".join([*ours[:2], f"{percent_shown(refused)} refused" if refused else "none refused"])
+    return Tile("Failed", percent_shown(failed), note, spark, "worse" if failed > _WORTH_A_LOOK else "")
 
 
 def _latency_tile(traffic: Traffic) -> Tile:
     seconds = traffic.whole_p95_seconds
     if seconds is None:
         return Tile("Time, p95", "–", "nothing was answered", None)
-    told = f"95 % of the answers took less than {_time(seconds)}"
-    return Tile("Time, p95", _time(seconds), "inside the service", spark_line(traffic.p95_seconds, told))
+    told = f"95 % of the answers took less than {seconds_shown(seconds)}"
+    return Tile("Time, p95", seconds_shown(seconds), "inside the service", spark_line(traffic.p95_seconds, told))
 
 
 def _accuracy_tile(live: LiveAccuracy | None) -> Tile:
     if live is None:
         return Tile("Live accuracy", "–", "no true label known", None)
     accuracy = live.accuracy
-    told = f"{_percent(accuracy.value)} of {live.labels} labelled answers of 30 days were right"
+    told = f"{percent_shown(accuracy.value)} of {live.labels} labelled answers of 30 days were right"
     by_day = [None if day is None else day.value for day in live.by_day]
     known = [value for value in (*by_day, live.held_out) if value is not None]
     spark = spark_line(by_day, told, bottom=min(known) - 0.05, top=max(known) + 0.01, guide=live.held_out)
     fell = live.held_out is not None and accuracy.high < live.held_out
-    note = f"{_percent(accuracy.low)} to {_percent(accuracy.high)}, {_count(live.labels)} labels"
-    return Tile("Live accuracy", _percent(accuracy.value), note, spark, "worse" if fell else "")
+    note = f"{percent_shown(accuracy.low)} to {percent_shown(accuracy.high)}, {count_shown(live.labels)} labels"
+    return Tile("Live accuracy", percent_shown(accuracy.value), note, spark, "worse" if fell else "")
 
 
 def _drift_tile(report: DriftReport | None) -> Tile:
     if report is None:
         return Tile("Drift", "–", "not looked for yet", None)
-    note = f"{_count(report.rows)} answers, {report.created_at:%d %b %H:%M}"
+    note = f"{count_shown(report.rows)} answers, {report.created_at:%d %b %H:%M}"
     tone = "worse" if report.state == DriftReport.State.DRIFTED else ""
     return Tile("Drift", report.get_state_display(), note, None, tone)
 
 
 def _milliseconds(seconds: float | None) -> float | None:
     return None if seconds is None else 1_000 * seconds
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds:.2g} s" if seconds >= 1 else f"{1_000 * seconds:.2g} ms"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
-
-
-def _count(number: int) -> str:
-    """Short enough for a tile."""
-    for size, ending in ((1_000_000, " m"), (10_000, " k")):
-        if number >= size:
-            return f"{number / (1_000 if ending == ' k' else size):.3g}{ending}"
-    return f"{number:,}".replace(",", " ")

@@ -6,7 +6,7 @@ from registry_ui.models.drift import DriftReport
 from registry_ui.models.mirror import ForeignChange, MirrorState, OutboxEntry
 from registry_ui.models.notifications import Notification
 from registry_ui.models.shadows import ShadowComparison
-from registry_ui.models.trials import VersionTrial
+from registry_ui.models.trials import GuardRound, VersionTrial
 from registry_ui.models.versions import ModelVersion
 from registry_ui.models.watching import FeedbackUpload, LabelledDay
 from registry_ui.models.work import BackgroundTask, BrokerContact, PipelineRun, Trigger
@@ -21,6 +21,7 @@ __all__ = [
     "DriftReport",
     "FeedbackUpload",
     "ForeignChange",
+    "GuardRound",
     "LabelledDay",
     "MirrorState",
     "ModelPolicy",

@@ -79,3 +79,20 @@ class VersionTrial(models.Model):
         """How often callers asked the version since the trial began, as far as it was looked at."""
         errors: dict[str, Any] = self.signals.get("errors", {})
         return int(sum(errors.get("tested", ())))
+
+
+class GuardRound(models.Model):
+    """One row: when the guard over canaries and new champions last went round. It needs beat, broker and worker, so a
+    row that grows old says that one of them is gone."""
+
+    ONLY = 1
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY)
+    ended_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [models.CheckConstraint(name="one_guard_round", condition=Q(id=1))]
+
+    def __str__(self) -> str:
+        return f"round of {self.ended_at:%Y-%m-%d %H:%M:%S} UTC"

@@ -23,10 +23,14 @@ def drift_judged(*, version: ModelVersion) -> DriftReport | None:
     return drift_reports(model=version.model).filter(version=version.number, state__in=_JUDGED).first()
 
 
-def drift_newest(*, deployments: Collection[Deployment]) -> dict[str, DriftReport]:
-    """Model → the newest report about its champion, where there is one. One query, however many models."""
+def drift_newest(*, deployments: Collection[Deployment], is_judged: bool = False) -> dict[str, DriftReport]:
+    """Model → the newest report (`is_judged`: that says whether it drifted) about its champion, where there is one.
+
+    One query, however many models.
+    """
     champions = {one.model: one.champion_version for one in deployments if one.champion_version is not None}
-    about = DriftReport.objects.filter(model__in=champions).order_by().values("model", "version")
+    reports = DriftReport.objects.filter(model__in=champions, **({"state__in": _JUDGED} if is_judged else {}))
+    about = reports.order_by().values("model", "version")
     newest = DriftReport.objects.filter(pk__in=about.annotate(newest=Max("pk")).values("newest"))
     return {one.model: one for one in newest.defer("estimates", "live") if one.version == champions[one.model]}
 

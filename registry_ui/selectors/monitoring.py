@@ -9,7 +9,7 @@ from django.db.models import Count, DurationField, F, Min, QuerySet, Sum
 from django.utils import timezone
 
 from predictions.models import Deployment
-from registry_ui.models import BackgroundTask, Decision, ModelVersion, OutboxEntry, PipelineRun
+from registry_ui.models import BackgroundTask, Decision, GuardRound, ModelVersion, OutboxEntry, PipelineRun
 
 RUNS, DEFAULT = "runs", "default"  # the queues, as the workers know them
 _ROLES = ("champion", "canary", "shadow")
@@ -54,6 +54,12 @@ def run_durations() -> Mapping[tuple[str, str], tuple[int, float]]:
 def outbox_oldest_seconds() -> float:
     """How long the oldest change has waited to be mirrored; 0 where none waits."""
     return _age(OutboxEntry.objects.filter(done_at__isnull=True).aggregate(at=Min("created_at"))["at"])
+
+
+def guard_age_seconds() -> float | None:
+    """How long ago the guard over canaries and new champions last went round; None before its first round."""
+    ended_at = GuardRound.objects.values_list("ended_at", flat=True).first()
+    return None if ended_at is None else _age(ended_at)
 
 
 def versions_serving() -> list[Serving]:

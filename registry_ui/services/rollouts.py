@@ -16,7 +16,7 @@ from django.utils import timezone
 from ml_pipeline.spec.rollout import Rollout
 from predictions.models import Deployment
 from registry_ui.errors import Frozen, IncompatibleInputs, PermissionRefused, Troubled, WrongState
-from registry_ui.models import VersionTrial
+from registry_ui.models import GuardRound, VersionTrial
 from registry_ui.rules import rollout_of
 from registry_ui.selectors import (
     automatic_hold,
@@ -55,6 +55,7 @@ def rollouts_look() -> int:
                     looked_at += 1
         except Exception:  # of one model: the others are looked at all the same
             _log.exception("trial_not_looked_at", model=model, trial=key)
+    GuardRound.objects.update_or_create(pk=GuardRound.ONLY, defaults={"ended_at": timezone.now()})
     return looked_at
 
 

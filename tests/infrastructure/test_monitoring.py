@@ -113,6 +113,18 @@ def test_no_runbook_is_left_of_an_alert_that_is_gone() -> None:
     assert pages == {alert["alert"] for alert in alerts()}
 
 
+PANELS = re.compile(r"[Pp]anels? \*([^*]+)\*(?: and \*([^*]+)\*)? \(\*([^*]+)\*\)")
+
+
+def test_every_panel_that_a_runbook_names_stands_on_that_dashboard() -> None:
+    titles = {path: json.loads(path.read_text())["title"].removeprefix("Codesoft: ") for path in DASHBOARDS}
+    drawn = {(panel["title"], titles[path]) for path in DASHBOARDS for panel in panels(path)}
+    text = "".join(page.read_text() for page in (ROOT / "docs" / "runbooks").glob("Codesoft*.md"))
+    named = {(title, where) for *both, where in PANELS.findall(text) for title in both if title}
+    assert len(PANELS.findall(text)) == len(re.findall(r"(?<!the )[Pp]anels? \*", text)), "*title* (*dashboard*)"
+    assert named <= drawn
+
+
 def test_spool_alert_knows_the_spool_limit_of_the_settings() -> None:
     limit = re.search(r'"SPOOL_LIMIT_BYTES", ([\d *]+)\)', (ROOT / "codesoft" / "settings.py").read_text())
     assert limit

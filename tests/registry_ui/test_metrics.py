@@ -21,10 +21,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from ml_pipeline.environment import PROJECT_ROOT
 from registry_ui.metric_families import registry_metrics
 from registry_ui.metrics import RegistryCollector
-from registry_ui.models import BackgroundTask, DriftReport, Notification, OutboxEntry, PipelineRun
+from registry_ui.models import BackgroundTask, DriftReport, GuardRound, Notification, OutboxEntry, PipelineRun
 from registry_ui.services.background import LEASE
 from registry_ui.services.deployments import deployment_ensure
 from registry_ui.services.live_performance import performance_count
+from registry_ui.services.rollouts import rollouts_look
 from tests.processes import wait_until
 from tests.registry_ui.conftest import Import
 from tests.registry_ui.labelled import labelled
@@ -161,9 +162,26 @@ def test_drift_is_told_of_champions_alone_and_of_their_last_report(import_one: I
     said = {key: value for key, value in told_now().items() if key[0].startswith("codesoft_drift")}
 
     assert said == {
+        ("codesoft_drift_found", "fruit", "1"): 1,
         ("codesoft_drift_state", "fruit", "drifted", "1"): 1,
         ("codesoft_drift_size", "", "fruit", "labels", "1"): 0.4,
     }
+    DriftReport.objects.create(
+        model="fruit", version=version.number, bundle=version.bundle_hash, state="failed", requested_by="system:drift"
+    )
+    said = told_now()
+    assert said[("codesoft_drift_state", "fruit", "failed", "1")] == 1
+    assert said[("codesoft_drift_found", "fruit", "1")] == 1, "a look that failed takes back nothing"
+
+
+@pytest.mark.django_db
+def test_the_age_of_the_guards_last_round_is_told_once_it_went_round() -> None:
+    assert ("codesoft_guard_age_seconds",) not in told_now()
+    rollouts_look()
+    GuardRound.objects.update(ended_at=timezone.now() - timedelta(seconds=70))
+    assert told_now()[("codesoft_guard_age_seconds",)] == pytest.approx(70, abs=5)
+    rollouts_look()
+    assert told_now()[("codesoft_guard_age_seconds",)] < 5
 
 
 @pytest.mark.django_db
