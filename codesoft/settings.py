@@ -222,12 +222,18 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
 # Models that train at once in the worker of `make run`. The filesystem transport serves one process alone.
 RUNS_SIDE_BY_SIDE = max(configuration.whole_number("RUNS_SIDE_BY_SIDE", 1), 1) if REDIS_URL else 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a broker that is away for an hour must not end the workers
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {"registry_ui.tasks.execute_run": {"queue": "runs"}}
-# Seconds. `expires` is shorter than the period, so that a worker that was away finds one task and not a queue of them.
+# Seconds. Messages expire within the period, so that a worker that was away finds one task and not a queue of them; the
+# scheduler of django-celery-beat knows `expire_seconds`, and ignores Celery's own `expires`.
 CELERY_BEAT_SCHEDULE = {
-    name: {"task": f"registry_ui.tasks.{name}", "schedule": period, "options": {"expires": period * 0.8}}
+    name: {
+        "task": f"registry_ui.tasks.{name}",
+        "schedule": period,
+        "options": {"expire_seconds": max(int(0.8 * period), 1)},
+    }
     for name, period in {
         "mirror_outbox": 5.0,
         "deliver_notifications": 5.0,

@@ -40,15 +40,13 @@ def run_progress(run: PipelineRun, usual: UsualSeconds) -> RunProgress:
 
 def waiting_words(run: PipelineRun, contact: BrokerContact | None) -> str:
     """Why a queued run has not started."""
-    if contact is not None and contact.failing_since is not None and run.published_at is None:
+    if contact is not None and contact.failing_since is not None:
         since = f"{contact.failing_since:%Y-%m-%d %H:%M:%S} UTC"
         return (
             f"The broker has not answered since {since}. The run is kept in the database, and starts once it is back."
         )
     if run.published_at is not None:
-        return (
-            f"Waiting for a worker since {run.published_at:%Y-%m-%d %H:%M:%S} UTC. Each takes one run after the other."
-        )
+        return f"Waiting for a worker since {run.due_at:%Y-%m-%d %H:%M:%S} UTC. Each takes one run after the other."
     if contact is None or timezone.now() - contact.looked_at > _SILENT_AFTER:
         return "The run is kept in the database. No dispatcher sends it on: start `manage.py dispatch_runs`."
     return "The run is sent to a worker within a second."

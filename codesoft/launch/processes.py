@@ -75,6 +75,7 @@ class Supervisor:
                 on_line=lambda line: self._keep(name, line),
                 should_stop=self._stopping.is_set,
                 grace=_GRACE_SECONDS,
+                ends_its_children=True,
             )
             end = f"exit status {status}; see {self._log(name)}"
         except OSError as error:

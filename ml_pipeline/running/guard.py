@@ -6,7 +6,7 @@ the whole group is killed: `dvc` leaves its stage running when it is killed, and
 A second, forked before, does the same where worker and guard are killed in one instant.
 
 Run by path and without site-packages, because it must start in milliseconds:
-`python -I -S guard.py GRACE_SECONDS COMMAND …`.
+`python -I -S guard.py GRACE_SECONDS group|leader COMMAND …`: who is asked to end, before all of the group have to.
 """
 
 import os
@@ -20,11 +20,12 @@ _COMMAND_ENDED = b"e"
 _DISMISSED = b"."
 
 
-def main(grace: float, command: list[str]) -> int:
+def main(grace: float, asked: str, command: list[str]) -> int:
     """Run `command`; give its exit status as a shell does (128 + n when signal n killed it), or 128 + 15 when it was
     stopped because the worker went away.
 
-    A command that is stopped gets SIGTERM, `grace` seconds, and SIGKILL.
+    A command that is stopped gets SIGTERM, `grace` seconds, and SIGKILL. `asked` "leader": SIGTERM goes to the command
+    alone, which ends its own children in its own order, as gunicorn and Celery do.
     """
     reading, writing = os.pipe()
     signal.signal(signal.SIGTERM, lambda *_: os.close(0))
@@ -36,7 +37,10 @@ def main(grace: float, command: list[str]) -> int:
     threading.Thread(target=lambda: (child.wait(), os.write(writing, _COMMAND_ENDED)), daemon=True).start()
     ended = _wait(reading)
     if not ended:
-        _signal_group(child.pid, signal.SIGTERM)
+        if asked == "leader":
+            child.terminate()
+        else:
+            _signal_group(child.pid, signal.SIGTERM)
         select.select([reading], [], [], grace)
     _signal_group(child.pid, signal.SIGKILL)
     _tell(second, _DISMISSED)
@@ -88,4 +92,4 @@ def _signal_group(group: int, number: signal.Signals) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(float(sys.argv[1]), sys.argv[2:]))
+    sys.exit(main(float(sys.argv[1]), sys.argv[2], sys.argv[3:]))

@@ -23,14 +23,17 @@ def run_guarded(
     on_line: Callable[[str], None],
     should_stop: Callable[[], bool] = lambda: False,
     grace: float = 2.0,
+    ends_its_children: bool = False,
 ) -> int:
     """Run `command` and give its exit status; `on_line` gets each line of its output (both streams).
 
     `should_stop` is asked twice a second; when it says so, or when this process dies, the command and everything it
-    started are gone within `grace` seconds.
+    started are gone within `grace` seconds. A command that `ends_its_children` is asked alone at first: a server whose
+    children are asked as well cannot end them in order.
     """
+    asked = "leader" if ends_its_children else "group"
     guard = subprocess.Popen(
-        [sys.executable, "-I", "-S", str(_GUARD), str(grace), *command],
+        [sys.executable, "-I", "-S", str(_GUARD), str(grace), asked, *command],
         cwd=cwd,
         env=dict(env),
         stdin=subprocess.PIPE,

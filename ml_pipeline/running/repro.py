@@ -75,12 +75,16 @@ class Steps:
             "VAR_DIR": str(var),
             "CODESOFT_TRIGGER": self.trigger,
             "CODESOFT_PIPELINE_RUN": self.pipeline_run,
-            "DVC_SITE_CACHE_DIR": str(var / "dvc" / "site"),
+            "DVC_SITE_CACHE_DIR": str(self._site_cache(var)),
             "DVC_NO_ANALYTICS": "1",
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
             "PYTHONUNBUFFERED": "1",
         }
+
+    def _site_cache(self, var: Path) -> Path:
+        """Where DVC keeps what it knows of a folder's files, by the folder's path: a workspace takes its own along."""
+        return var / "dvc" / "site" if self.folder == PROJECT_ROOT else self.folder / ".dvc" / "site"
 
 
 def reproduce(models: Sequence[str], steps: Steps, *, pull: bool = False) -> None:

@@ -86,7 +86,7 @@ def accuracy_chart(live: LiveAccuracy) -> Chart:
     return chart(
         name="chart-live",
         title="Live accuracy by day",
-        description=f"{percent_shown(live.accuracy.value)} of the last month's {live.labels} labelled answers were right.",
+        description=f"{percent_shown(live.accuracy.value)} of {live.labels} labelled answers of a month were right.",
         axes=("Day", "Accuracy"),
         series=series,
         bottom=_bottom(heights),

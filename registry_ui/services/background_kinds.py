@@ -16,7 +16,7 @@ from registry_ui.services.syncing import registry_sync
 def _sync(task: BackgroundTask, progress: Progress) -> dict[str, Any]:
     """Read the server, take in what is new, compare; then write what waits, unless it failed a moment ago."""
     synced = registry_sync(model=task.model, again=True, tell=progress.tell)
-    return {"imported": synced.imported, "mirrored": outbox_mirror(model=task.model)}
+    return {"imported": synced.imported, "mirrored": outbox_mirror(model=task.model, tell=progress.tell)}
 
 
 KINDS: dict[str, Work] = {

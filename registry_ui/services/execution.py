@@ -11,7 +11,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, close_old_connections, connection
 
 from ml_pipeline.errors import CodesoftError, RunFailed, RunKilled
 from ml_pipeline.running.job import JobResult, run_job
@@ -73,6 +73,7 @@ def run_execute(
         _end(claim, error, halt, progress.text)
     except Exception as error:
         _log.exception("run_crashed", run=str(claim.run_id))
+        close_old_connections()  # it may be the database that broke
         run_fail(claim=claim, error=f"{type(error).__name__}: {error}", log=progress.text)
     finally:
         shutil.rmtree(workspace, ignore_errors=True)
@@ -115,6 +116,7 @@ def _trained(claim: RunClaim, workspace: Path, job: Job, progress: "_Progress", 
             on_stages=progress.stages_changed,
         )
         progress.flush()
+        close_old_connections()  # one that broke during a silent stage
         if result.ingestion:
             run_saw(claim=claim, ingestion=result.ingestion)
         try:
@@ -172,4 +174,5 @@ class _Progress:
         try:
             run_progress(claim=self._claim, stages=self._stages, log=self.text)
         except DatabaseError as error:
+            connection.close()  # a broken one would break the import too: the next use opens another
             _log.warning("progress_not_shown", run=str(self._claim.run_id), error=str(error))

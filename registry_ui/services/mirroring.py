@@ -4,7 +4,7 @@ Before the first write, what is about to be written is noted in `MirrorState.wri
 as written. A process that is killed in between leaves values that the next one knows as ours.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 import structlog
@@ -29,12 +29,14 @@ _State = ForeignChange.State
 _log = structlog.get_logger(__name__)
 
 
-def outbox_mirror(*, model: str = "") -> int:
+def outbox_mirror(*, model: str = "", tell: Callable[[int, int, str], None] = lambda *_: None) -> int:
     """Mirror every model with a due entry, or this one; how many were. What fails is tried again, later each time."""
     due = OutboxEntry.objects.filter(done_at__isnull=True, next_try_at__lte=timezone.now())
     due = due.filter(model=model) if model else due
     mirrored = 0
-    for name in list(due.values_list("model", flat=True).distinct().order_by("model")[:_MODELS_AT_ONCE]):
+    names = list(due.values_list("model", flat=True).distinct().order_by("model")[:_MODELS_AT_ONCE])
+    for number, name in enumerate(names):
+        tell(number, len(names), f"writing {name}")
         mirrored += _mirror_model(name)
     return mirrored
 

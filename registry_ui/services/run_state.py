@@ -92,8 +92,9 @@ def run_release(*, claim: RunClaim) -> bool:
 
 def run_fail(*, claim: RunClaim, error: str, log: str) -> bool:
     """End the run with what went wrong; False where the attempt is no longer the current one."""
+    said = error.replace("\x00", "")  # PostgreSQL refuses it, and a stage may print it
     ended = _held(claim).update(
-        state=_State.FAILED, error=error, log=log, finished_at=timezone.now(), lease_expires_at=None, stage=""
+        state=_State.FAILED, error=said, log=log, finished_at=timezone.now(), lease_expires_at=None, stage=""
     )
     return ended == 1
 

@@ -38,6 +38,7 @@ def schedule_set(*, model: str, cron: str, actor: Actor) -> PeriodicTask:
                 "interval": None,
                 "expire_seconds": _EXPIRES,
                 "enabled": True,
+                "last_run_at": None,  # it counts from now: a time that was moved is not one that was missed
                 "description": f"Set by {actor.name}.",
             },
         )

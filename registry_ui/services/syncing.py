@@ -7,6 +7,7 @@ and what somebody changed there becomes a foreign change. One reading serves all
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -57,7 +58,7 @@ def registry_sync(*, model: str = "", again: bool = False, tell: Tell = lambda *
     known, done = _known(models), Synced()
     for number, name in enumerate(models, start=1):
         tell(number, len(models) + 1, name)
-        imported = _pull(states[name], known[name], standing[name], again)
+        imported = _pull(states[name], known[name], standing[name], again, partial(tell, number, len(models) + 1))
         done.imported += imported
         if imported or not _is_quiet(states[name], deployments[name], known[name], standing[name]):
             done.to_write += _compare(states[name], standing[name])
@@ -91,10 +92,17 @@ def _known(models: Collection[str]) -> dict[str, list[ModelVersion]]:
     return known
 
 
-def _pull(state: MirrorState, known: list[ModelVersion], standing: list[TrackedVersion], again: bool) -> int:
+def _pull(
+    state: MirrorState,
+    known: list[ModelVersion],
+    standing: list[TrackedVersion],
+    again: bool,
+    tell_step: Callable[[str], None],
+) -> int:
     """Take in what stands there and not here, refresh what stands here; how many came in.
 
-    A model in training is left alone: its run imports what it publishes, with its own evidence.
+    A model in training is left alone: its run imports what it publishes, with its own evidence. One that ended after
+    `known` was read has imported it: what stands here is asked once more.
     """
     there = {(item.version, item.run_id): item for item in standing}
     places = [(version, (version.tracking_version or 0, version.run_id)) for version in known]
@@ -106,7 +114,9 @@ def _pull(state: MirrorState, known: list[ModelVersion], standing: list[TrackedV
     active = [PipelineRun.State.QUEUED, PipelineRun.State.RUNNING]
     if not missing or PipelineRun.objects.filter(model=state.model, state__in=active).exists():
         return 0
-    return _import_each(state, orphans_part(model=state.model, unknown=missing), again)
+    meanwhile = set(ModelVersion.objects.filter(model=state.model).values_list("run_id", flat=True))
+    missing = [item for item in missing if item.run_id not in meanwhile]
+    return _import_each(state, orphans_part(model=state.model, unknown=missing), again, tell_step)
 
 
 def _refresh(ours: Sequence[tuple[ModelVersion, TrackedVersion]]) -> None:
@@ -124,12 +134,15 @@ def _refresh(ours: Sequence[tuple[ModelVersion, TrackedVersion]]) -> None:
             _log.warning("lineage_not_read", version=str(version), error=str(error))
 
 
-def _import_each(state: MirrorState, missing: Sequence[TrackedVersion], again: bool) -> int:
+def _import_each(
+    state: MirrorState, missing: Sequence[TrackedVersion], again: bool, tell_step: Callable[[str], None]
+) -> int:
     refused = {place: told for place, told in state.refused.items() if place in {_place(item) for item in missing}}
     imported = 0
     for item in missing:
         if not again and not refused.get(_place(item), {}).get("retryable", True):
             continue
+        tell_step(f"{state.model}, version {item.version}")  # each: an import takes seconds, and a lease minutes
         try:
             _import(state.model, item)
             refused.pop(_place(item), None)

@@ -1,13 +1,21 @@
 """What only PostgreSQL can show. Run by `test_on_postgresql.py`, and not collected elsewhere."""
 
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.db import close_old_connections, connection
 
+from ml_pipeline.running.job import JobResult
 from predictions.statements import bound_statements
 from registry_ui import dispatcher
-from registry_ui.models import PipelineRun
+from registry_ui.models import PipelineRun, Trigger
+from registry_ui.services.access import Actor
+from registry_ui.services.deployments import deployment_ensure
+from registry_ui.services.execution import run_execute
+from registry_ui.services.runs import run_request
+from tests.registry_ui.test_runs import Training
 
 
 @pytest.mark.django_db(transaction=True)
@@ -31,13 +39,7 @@ def test_a_table_that_somebody_locks_ends_the_dispatchers_round(monkeypatch: pyt
 def test_a_connection_that_the_server_ended_is_bounded_again() -> None:
     """Django replaces it when it is next used, behind the back of whoever had set the limit."""
     bound_statements(300)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid()")
-        (backend,) = cursor.fetchone()
-    other = connection.copy()
-    with other.cursor() as cursor:
-        cursor.execute("SELECT pg_terminate_backend(%s)", [backend])
-    other.close()
+    end_own_connection()
     try:
         close_old_connections()
         bound_statements(300)
@@ -46,3 +48,33 @@ def test_a_connection_that_the_server_ended_is_bounded_again() -> None:
             assert cursor.fetchone() == ("300ms",)
     finally:
         connection.close()  # the next test's connection knows no limit
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_told", [True, False])
+def test_an_attempt_outlives_a_connection_that_the_server_ends(requester: Actor, is_told: bool) -> None:
+    """In the middle of a stage that goes on talking, and at the end of one that is silent."""
+    deployment_ensure(model="fruit")
+    run = run_request(model="fruit", actor=requester, trigger=Trigger.PERSON)
+    training = Training()
+
+    def interrupted(*arguments: Any, on_line: Callable[[str], None], **named: Any) -> JobResult:
+        result = training(*arguments, on_line=on_line, **named)
+        end_own_connection()
+        if is_told:
+            on_line("one more line")
+        return result
+
+    version = run_execute(run_id=run.pk, job=interrupted)
+    run.refresh_from_db()
+    assert (run.state, run.version, run.attempt) == ("succeeded", version, 1)
+
+
+def end_own_connection() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (backend,) = cursor.fetchone()
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s)", [backend])
+    other.close()

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celery import current_app
 from django.db import connection
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
+from django_celery_beat.schedulers import ModelEntry
 from pytest_django import Settings
 
 from ml_pipeline.sources.arrivals import documents_arrived
@@ -133,6 +135,15 @@ def test_a_schedule_is_set_changed_and_removed_by_who_administers_and_audited(re
     entries = AuditEntry.objects.filter(action="model.schedule").order_by("sequence")
     changes = [json.loads(entry.payload)["details"] for entry in entries]
     assert [change["after"] for change in changes] == ["0 2 * * *", "30 4 * * 1", None]
+
+
+def test_a_schedule_that_is_moved_starts_nothing_before_its_next_time() -> None:
+    deployment_ensure(model="fruit")
+    an_hour_ago = timezone.now() - timedelta(hours=1)
+    for cron in ("0 2 * * *", f"{an_hour_ago.minute} {an_hour_ago.hour} * * *"):
+        task = schedule_set(model="fruit", cron=cron, actor=Actor.operator("test"))
+        assert not ModelEntry(task, app=current_app).is_due().is_due
+        PeriodicTask.objects.filter(pk=task.pk).update(last_run_at=timezone.now() - timedelta(hours=20))
 
 
 @pytest.mark.parametrize("cron", ["", "every day", "61 2 * * *", "0 2 * *", "0 2 30 2 *"])

@@ -216,6 +216,16 @@ def test_a_failed_run_says_why_and_frees_the_model(requested: PipelineRun, reque
 
 
 @committing
+def test_a_stage_that_prints_a_nul_fails_with_its_words(requested: PipelineRun) -> None:
+    def fails(*_: Any, on_line: Callable[[str], None], **__: Any) -> JobResult:
+        on_line("\x00 said the stage")
+        raise RunFailed("`dvc repro` ended with status 1.", details={"lines": ["\x00 said the stage"]})
+
+    run_execute(run_id=requested.pk, job=fails)
+    assert (refreshed(requested).state, requested.error.splitlines()[-1]) == ("failed", " said the stage")
+
+
+@committing
 def test_a_cancelled_run_is_told_to_stop_and_imports_nothing(
     requested: PipelineRun, requester: Actor, settings: Settings
 ) -> None:
@@ -352,7 +362,12 @@ def test_what_the_broker_says_is_kept_for_pages_until_it_takes_a_message(request
     answered = broker_contact()
     assert answered is not None
     assert (answered.failing_since, answered.error) == (None, "")
-    assert "Waiting for a worker since" in waiting_words(refreshed(requested), answered)
+    since = f"Waiting for a worker since {requested.due_at:%Y-%m-%d %H:%M:%S} UTC"
+    assert since in waiting_words(refreshed(requested), answered)
+    PipelineRun.objects.update(published_at=timezone.now() + timedelta(hours=3))  # sent again
+    assert since in waiting_words(refreshed(requested), answered)
+    answered.failing_since = timezone.now()
+    assert "The broker has not answered since" in waiting_words(requested, answered)
 
 
 def test_progress_is_weighted_by_how_long_stages_took_and_names_the_time_left(requested: PipelineRun) -> None:

@@ -11,6 +11,7 @@ from ml_pipeline.tracking.mirror import list_versions, set_alias, set_stage
 from ml_pipeline.tracking.registry import registered_name
 from ml_pipeline.tracking.server import TrackingServer
 from registry_ui.models import BackgroundTask, ForeignChange, MirrorState, ModelVersion, OutboxEntry, Trigger
+from registry_ui.services import syncing
 from registry_ui.services.background import task_execute
 from registry_ui.services.background_kinds import KINDS
 from registry_ui.services.decisions import version_approve
@@ -131,6 +132,36 @@ def test_what_an_attempt_of_ours_left_there_is_tagged_and_never_a_candidate_unti
     published(store, 1.0)
     assert list_versions("fruit")[0].tags["codesoft.orphaned"] == "false"
     assert registry_sync().imported == 1
+
+
+def test_a_version_whose_run_ends_while_the_server_is_read_is_no_orphan(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment_ensure(model="fruit")
+    run = run_request(model="fruit", actor=ACTOR, trigger=Trigger.COMMAND)
+    monkeypatch.setenv("CODESOFT_PIPELINE_RUN", f"{run.pk}/1")
+    known = syncing._known
+
+    def known_before_the_import(models: list[str]) -> dict[str, list[ModelVersion]]:
+        found = known(models)
+        imported(store, 1.0)
+        run_cancel(model="fruit", run_id=run.pk, actor=ACTOR)  # it is active no more
+        return found
+
+    place = published(store, 1.0)
+    monkeypatch.setattr(syncing, "_known", known_before_the_import)
+    registry_sync()
+    assert live() == ModelVersion.objects.get(run_id=place.run_id)
+    assert [item.tags.get("codesoft.orphaned") for item in list_versions("fruit")] != ["true"]
+
+
+def test_each_version_that_comes_in_is_told_so_that_a_long_sync_keeps_its_lease(store: Path) -> None:
+    deployment_ensure(model="fruit")
+    for flavour in (1.0, 2.0):
+        published(store, flavour)
+    said: list[str] = []
+    registry_sync(tell=lambda _done, _total, step: said.append(step))
+    assert said[-2:] == ["fruit, version 1", "fruit, version 2"]
 
 
 def test_what_cannot_be_taken_in_stops_nothing_and_the_state_says_why(mirrored: Path) -> None:

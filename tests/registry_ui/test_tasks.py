@@ -6,6 +6,8 @@ import pytest
 from celery import Celery, current_app
 from django.conf import settings
 from django.core.management import call_command
+from django_celery_beat.models import PeriodicTask
+from django_celery_beat.schedulers import ModelEntry
 
 from codesoft.celery import make_broker_folders
 from registry_ui import tasks
@@ -40,8 +42,17 @@ def test_what_is_sent_and_scheduled_is_a_task_of_ours() -> None:
     assert tasks.execute_task.name == EXECUTE_TASK
     assert EXECUTE_RUN in settings.CELERY_TASK_ROUTES
     assert {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()} == registered
-    for entry in settings.CELERY_BEAT_SCHEDULE.values():
-        assert entry["options"]["expires"] < entry["schedule"]
+
+
+@pytest.mark.django_db
+def test_the_scheduler_lets_every_periodic_message_expire_within_its_period() -> None:
+    for name, entry in settings.CELERY_BEAT_SCHEDULE.items():
+        ModelEntry.from_entry(name, app=current_app._get_current_object(), **entry)
+    rows = PeriodicTask.objects.filter(task__startswith="registry_ui.tasks.")
+    assert len(rows) == len(settings.CELERY_BEAT_SCHEDULE)
+    for row in rows:
+        assert row.expire_seconds is not None
+        assert 1 <= row.expire_seconds <= max(row.interval.every, 1)
 
 
 def test_a_run_is_acknowledged_before_it_starts() -> None:

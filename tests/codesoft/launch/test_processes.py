@@ -42,3 +42,32 @@ def test_a_process_that_cannot_be_started_ends_the_others(supervisor: Supervisor
     broken.wait()
     assert broken.first_ended is not None
     assert broken.first_ended.startswith("stray (not started: ")
+
+
+def test_a_server_is_asked_to_end_and_ends_its_children_itself(supervisor: Supervisor) -> None:
+    """As Celery does, whose child would otherwise end in the middle of its work."""
+    child = """
+import pathlib, signal, sys
+signal.signal(signal.SIGTERM, lambda *_: pathlib.Path("child-was-asked").touch())
+print("child works", flush=True)
+sys.stdin.read()
+pathlib.Path("child-was-done").touch()
+"""
+    server = f"""
+import signal, subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", {child!r}], stdin=subprocess.PIPE)
+def end(*_):
+    child.stdin.close()
+    child.wait()
+    sys.exit(0)
+signal.signal(signal.SIGTERM, end)
+while True:
+    signal.pause()
+"""
+    supervisor.start({"server": [sys.executable, "-c", server]})
+    log = supervisor.log_folder / "server.log"
+    assert wait_until(lambda: log.exists() and "child works" in log.read_text(), 20)
+    supervisor.stop()
+    supervisor.wait()
+    assert (supervisor.folder / "child-was-done").exists()
+    assert not (supervisor.folder / "child-was-asked").exists()

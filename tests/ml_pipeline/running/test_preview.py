@@ -51,3 +51,4 @@ def test_a_model_that_never_ran_says_so_for_every_stage(tmp_path: Path, monkeypa
 
     plans = run_preview(MODEL, workspace)
     assert [(plan.outlook, plan.reasons) for plan in plans] == [("runs", ["it never ran here"])] * 6
+    assert not (tmp_path / "var" / "dvc" / "site").exists(), "what DVC knows of a workspace goes with it"
