@@ -195,6 +195,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = PREDICTION_BODY_LIMIT
 WORKSPACES_DIR = VAR_DIR / "workspaces"
 RUN_LEASE_SECONDS = configuration.whole_number("RUN_LEASE_SECONDS", 60)
 RUN_MAX_ATTEMPTS = 3
+RUN_CACHE_DAYS = configuration.whole_number("RUN_CACHE_DAYS", 30)  # 0: what stages gave is kept for ever
 RUN_TIME_LIMIT_SECONDS = configuration.whole_number("RUN_TIME_LIMIT_SECONDS", 6 * 3600)  # of one attempt
 # A message may be lost with its broker. A row that nobody took within this time is sent again.
 SENT_AGAIN_SECONDS = configuration.whole_number("SENT_AGAIN_SECONDS", 120)

@@ -23,7 +23,7 @@ from registry_ui.services.candidates import Published, candidate_import
 from registry_ui.services.heartbeat import Heartbeat
 from registry_ui.services.run_state import RunClaim, run_claim, run_fail, run_progress, run_release, run_saw
 from registry_ui.services.sync_requests import sync_request
-from registry_ui.services.workspaces import baseline_write, lock_entries, lock_entries_keep
+from registry_ui.services.workspaces import baseline_write, cache_prune, lock_entries, lock_entries_keep
 
 Job = Callable[..., JobResult]
 _EVALUATIONS = 3  # the champion may change while a run evaluates; one that changes three times needs a person
@@ -93,9 +93,12 @@ def _end(claim: RunClaim, error: CodesoftError, halt: _Halt, log: str) -> None:
 
 
 def _remove_abandoned(folder: Path) -> None:
-    """Remove what killed attempts left on this machine: workspaces that no running attempt owns."""
+    """Remove what killed attempts left on this machine: workspaces that no running attempt owns. What nobody needs of
+    the cache goes while no other run works."""
     running = PipelineRun.objects.filter(state=PipelineRun.State.RUNNING).values_list("pk", "attempt")
     owned = {f"{run_id}-{attempt}" for run_id, attempt in running}
+    if len(owned) == 1:
+        cache_prune()
     for workspace in folder.glob("*-*"):
         if workspace.name not in owned:
             shutil.rmtree(workspace, ignore_errors=True)
