@@ -105,6 +105,7 @@ ADVICE: dict[int, str] = {
 _ADVICE_ON: dict[type[CodesoftError], str] = {
     registry.HookRefused: "Sign with the server's secret, and at once.",
     registry.FourEyesRefused: "Ask somebody else to decide.",
+    registry.StaleRecommendation: "Train anew: the run compares with the version that serves then.",
     pipeline.InvalidInputs: "Correct the fields named in `details`: nothing was predicted.",
 }
 RETRY_AFTER_SECONDS = 5

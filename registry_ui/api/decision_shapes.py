@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from registry_ui.api.base import StrictRequest
+from registry_ui.api.base import Page, StrictRequest
 from registry_ui.api.rollout_shapes import PlanRequest
 from registry_ui.models import Decision
 
@@ -84,7 +84,7 @@ class DecisionShape(BaseModel):
         )
 
 
-class DecisionsShape(BaseModel):
+class DecisionsShape(Page):
     """Decisions about a version, newest first."""
 
     model: str

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from predictions.api.base import ApiView
 from predictions.api.idempotent import idempotent
 from predictions.api.schema_errors import WITH_A_BODY, WITH_A_KEY
-from registry_ui.api.base import KEY, NEWEST, as_json, fails
+from registry_ui.api.base import BEFORE, KEY, as_json, before_given, fails, page_of
 from registry_ui.api.decision_shapes import DecisionRequest, DecisionShape, DecisionsShape
 from registry_ui.models import Decision
 from registry_ui.selectors import version_get
@@ -29,7 +29,7 @@ from registry_ui.services.shadows import shadow_end, version_set_shadow
 
 _DECISION_ERRORS = (
     "four_eyes", "reason_required", "invalid_share", "invalid_plan", "wrong_state", "stale_generation", "frozen",
-    "incompatible_inputs", "rolled_back_before", "stale_recommendation",
+    "incompatible_inputs", "rolled_back_before",
 )  # fmt: skip
 _DECIDE: dict[str, Callable[..., Decision]] = {
     "approve": version_approve,
@@ -53,16 +53,20 @@ class DecisionsView(ApiView):
     @extend_schema(
         operation_id="list_decisions",
         tags=["registry"],
+        parameters=[BEFORE],
         responses={200: DecisionsShape},
-        extensions=fails("unknown_version"),
+        extensions=fails("unknown_version", "invalid_request"),
     )
     def get(self, request: Request, model: str, number: str) -> Response:
-        """Every decision about a version, newest first."""
+        """Decisions about a version, newest first, at most 100; `older` is the address of those before."""
         version = version_get(model=model, number=int(number))
         Actor.person(request.user).require(VIEW, model)
-        taken = version.decisions.select_related("version")[:NEWEST]
-        shape = DecisionsShape(model=model, version=version.number, decisions=[DecisionShape.of(one) for one in taken])
-        return as_json(shape)
+        taken = version.decisions.select_related("version")
+        if (before := before_given(request)) is not None:
+            taken = taken.filter(pk__lt=before)
+        shown, older = page_of(taken, request, last=lambda decision: decision.pk)
+        decisions = [DecisionShape.of(one) for one in shown]
+        return as_json(DecisionsShape(model=model, version=version.number, decisions=decisions, older=older))
 
     @extend_schema(
         operation_id="decide",

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.urls import reverse
 from pydantic import BaseModel
 
+from registry_ui.api.base import Page
 from registry_ui.api.decision_shapes import DecisionShape
 from registry_ui.models import ModelVersion, PipelineRun
 
@@ -102,7 +103,7 @@ class RunDetailShape(RunShape):
         return cls(**cls._told(run), outcome=RunOutcome.of(run.version) if run.version else None)
 
 
-class RunsShape(BaseModel):
+class RunsShape(Page):
     """Pipeline runs of a model, newest first."""
 
     model: str

@@ -1,17 +1,18 @@
 """The doors to pipeline runs: ask for one, follow it, cancel it."""
 
 from django.urls import reverse
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from predictions.api.base import ApiView
 from predictions.api.idempotent import idempotent
 from predictions.api.schema_errors import WITH_A_KEY
-from registry_ui.api.base import KEY, NEWEST, as_json, fails
+from registry_ui.api.base import KEY, as_json, fails, page_of
 from registry_ui.api.run_shapes import RunDetailShape, RunShape, RunsShape
 from registry_ui.models import Trigger
-from registry_ui.selectors import deployment_get, run_get, runs_newest
+from registry_ui.selectors import deployment_get, run_get, runs_of
 from registry_ui.services.access import VIEW, Actor
 from registry_ui.services.runs import run_cancel, run_request
 
@@ -19,14 +20,23 @@ from registry_ui.services.runs import run_cancel, run_request
 class RunsView(ApiView):
     """`GET` and `POST /api/v1/models/<model>/runs`"""
 
-    @extend_schema(operation_id="list_runs", tags=["runs"], responses={200: RunsShape}, extensions=fails())
+    @extend_schema(
+        operation_id="list_runs",
+        tags=["runs"],
+        parameters=[
+            OpenApiParameter("before", OpenApiTypes.UUID, description="Those older than this run; see `older`.")
+        ],
+        responses={200: RunsShape},
+        extensions=fails("unknown_run"),
+    )
     def get(self, request: Request, model: str) -> Response:
-        """Runs of a model, newest first, at most 100."""
+        """Runs of a model, newest first, at most 100; `older` is the address of those before."""
         deployment_get(model=model)
         Actor.person(request.user).require(VIEW, model)
-        return as_json(
-            RunsShape(model=model, runs=[RunShape.of(run) for run in runs_newest(model=model, count=NEWEST)])
-        )
+        named = request.query_params.get("before")
+        before = run_get(model=model, run_id=named).created_at if named is not None else None
+        shown, older = page_of(runs_of(model=model, before=before), request, last=lambda run: run.pk)
+        return as_json(RunsShape(model=model, runs=[RunShape.of(run) for run in shown], older=older))
 
     @extend_schema(
         operation_id="request_run",

@@ -7,7 +7,7 @@ from registry_ui.api.hooks import MlflowHookView
 from registry_ui.api.receipts import FeedbackView, ReceiptView, VerifyView
 from registry_ui.api.rollouts import RolloutView
 from registry_ui.api.runs import CancellationView, RunsView, RunView
-from registry_ui.api.versions import ServedView, VersionsView
+from registry_ui.api.versions import ServedView, VersionsView, VersionView
 from registry_ui.api.watching import DriftView, PerformanceView
 
 _MODEL = r"^models/(?P<model>[^/]+)"
@@ -19,6 +19,7 @@ urlpatterns = [
     re_path(_PREDICTION + r"/verify/?$", VerifyView.as_view(), name="api-verify"),
     re_path(_PREDICTION + r"/feedback/?$", FeedbackView.as_view(), name="api-feedback"),
     re_path(_MODEL + r"/versions/?$", VersionsView.as_view(), name="api-versions"),
+    re_path(_MODEL + r"/versions/(?P<number>[0-9]{1,9})/?$", VersionView.as_view(), name="api-version"),
     re_path(_MODEL + r"/versions/(?P<number>[0-9]{1,9})/decisions/?$", DecisionsView.as_view(), name="api-decisions"),
     re_path(_MODEL + r"/rollout/?$", RolloutView.as_view(), name="api-rollout"),
     re_path(_MODEL + r"/served/?$", ServedView.as_view(), name="api-served"),

@@ -5,6 +5,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel
 
+from registry_ui.api.base import Page
 from registry_ui.api.decision_shapes import DecisionShape
 from registry_ui.models import ModelVersion
 from registry_ui.selectors import Served
@@ -38,7 +39,7 @@ class VersionShape(BaseModel):
         )
 
 
-class VersionsShape(BaseModel):
+class VersionsShape(Page):
     """Versions of a model, newest first. `generation` is what a decision has to name as `expected_generation`."""
 
     model: str

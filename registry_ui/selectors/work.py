@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -22,14 +23,18 @@ def run_get(*, model: str, run_id: str | UUID) -> PipelineRun:
     try:
         return PipelineRun.objects.get(model=model, pk=run_id)
     except (PipelineRun.DoesNotExist, ValidationError) as error:
-        raise UnknownRun(f"{model} has no run {run_id}.", details={"model": model, "run": str(run_id)}) from error
+        raise UnknownRun(
+            f"{model} has no run {str(run_id)[:36]}.", details={"model": model, "run": str(run_id)[:36]}
+        ) from error
 
 
-def runs_newest(*, model: str, count: int) -> list[PipelineRun]:
-    """Newest first, without their logs; of a version its number alone."""
+def runs_of(*, model: str, before: datetime | None = None) -> QuerySet[PipelineRun]:
+    """Newest first, without their logs; of a version its number alone. `before`: those that were asked for earlier."""
     runs = PipelineRun.objects.filter(model=model).select_related("version")
+    if before is not None:
+        runs = runs.filter(created_at__lt=before)
     runs = runs.defer("log", *(f"version__{name}" for name in (*LARGE_COLUMNS, "recommendation", "metrics")))
-    return list(runs.order_by("-created_at")[:count])
+    return runs.order_by("-created_at")
 
 
 def active_run(*, model: str) -> PipelineRun | None:

@@ -8,11 +8,12 @@ from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
 from predictions.authentication import Caller
-from registry_ui.models import ModelVersion, PipelineRun
+from registry_ui.models import ModelVersion, PipelineRun, Trigger
 from registry_ui.services.access import Actor
 from registry_ui.services.background import task_execute
 from registry_ui.services.background_kinds import KINDS
 from registry_ui.services.deployments import deployment_ensure
+from registry_ui.services.runs import run_cancel, run_request
 from tests.registry_ui.conftest import Import, generation, live
 
 pytestmark = pytest.mark.django_db
@@ -89,6 +90,28 @@ def test_versions_are_listed_with_what_a_decision_needs(approving: APIClient, ca
         (1, "approved", "Production"),
     ]
     assert body["versions"][0]["metrics"]["accuracy"]["low"] == pytest.approx(0.88)
+
+
+def test_lists_lead_to_what_is_older_and_a_version_can_be_asked_for_alone(
+    approving: APIClient, requesting: APIClient, candidate: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("registry_ui.api.base.NEWEST", 1)
+    for _ in range(2):
+        run = run_request(model="fruit", actor=Actor.operator("test"), trigger=Trigger.API)
+        run_cancel(model="fruit", run_id=run.pk, actor=Actor.operator("test"))
+    assert decide(approving, 2, action="request_changes").status_code == 201
+    assert decide(requesting, 2, action="ask_again").status_code == 201
+    for place, key in (("versions", "versions"), ("versions/2/decisions", "decisions"), ("runs", "runs")):
+        newest = approving.get(f"{MODEL}/{place}").json()
+        older = approving.get(newest["older"]).json()
+        assert [len(page[key]) for page in (newest, older)] == [1, 1]
+        assert newest[key] != older[key]
+        assert older["older"] is None
+    for place in ("versions", "versions/2/decisions"):
+        assert approving.get(f"{MODEL}/{place}?before=x").json()["code"] == "invalid_request"
+    assert approving.get(f"{MODEL}/runs?before=x").json()["code"] == "unknown_run"
+    assert approving.get(f"{MODEL}/versions/2").json()["version"] == 2
+    assert approving.get(f"{MODEL}/versions/9").json()["code"] == "unknown_version"
 
 
 def test_an_approval_and_a_roll_back(approving: APIClient, candidate: ModelVersion) -> None:
