@@ -64,3 +64,24 @@ def test_the_dispatcher_is_told_the_port_that_prometheus_scrapes() -> None:
     jobs = {item["job_name"]: item for item in load_yaml(ROOT / "k8s/monitoring/prometheus.yaml")["scrape_configs"]}
     port = SERVICES["dispatcher"]["environment"]["DISPATCHER_METRICS_PORT"]
     assert jobs["codesoft-dispatcher"]["static_configs"][0]["targets"] == [f"dispatcher:{port}"]
+
+
+def test_every_variable_that_the_code_reads_stands_in_the_table_of_the_environment() -> None:
+    """Beside what a process of ours sets for another one, and what examples and WSGI read."""
+    between_ours = {"CODESOFT_TRIGGER", "CODESOFT_PIPELINE_RUN", "PROMETHEUS_MULTIPROC_DIR", "SCRIPT_NAME", "TOKEN"}
+    reads = re.compile(r'(?:env\.\w+|whole_number|os\.environ\.get|os\.environ)[(\[]\s*"([A-Z][A-Z_0-9]+)"')
+    sources = [
+        path
+        for package in ("codesoft", "predictions", "registry_ui", "ml_pipeline")
+        for path in (ROOT / package).rglob("*.py")
+    ]
+    read = {name for path in sources for name in reads.findall(path.read_text())} - between_ours
+    table = (ROOT / "docs" / "deployment.md").read_text().split("## Environment")[1].split("\n## ")[0]
+    assert len(read) > 40
+    assert read <= set(re.findall(r"`([A-Z][A-Z_0-9]+)`", table)), "docs/deployment.md, Environment"
+
+
+def test_application_services_take_the_optional_settings_and_no_other_service_does() -> None:
+    ours = {name for name, service in SERVICES.items() if service["image"] in ("codesoft-web", "codesoft-worker")}
+    taking = {name for name, service in SERVICES.items() if "env_file" in service}
+    assert taking == ours - {"mlflow"}
