@@ -137,7 +137,7 @@ def _checked_chunk(
     asked = [one for one in ids.values() if one is not None]
     columns = ("pk", "model", "bundle", "caller")
     found = {row.pk: row for row in Prediction.objects.filter(pk__in=asked).only(*columns)}
-    told = dict(Feedback.objects.filter(pk__in=asked).values_list("pk", "label"))
+    told = dict(Feedback.objects.filter(pk__in=asked).exclude(model="").values_list("pk", "label"))
     for line in lines:
         prediction = ids.get(line.number)
         key = line.prediction.lower()

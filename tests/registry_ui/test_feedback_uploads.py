@@ -125,6 +125,17 @@ def test_a_revert_gives_back_the_labels_from_before_and_leaves_what_others_told_
         upload_revert(upload=upload, actor=anna)
 
 
+def test_a_label_that_nobody_checked_yet_is_none(champion: ModelVersion, anna: Actor) -> None:
+    """Who told it while the prediction was on its way may not have been allowed to."""
+    prediction = ours(champion)
+    told(prediction, "yes", caller="bert", model="")
+    upload = upload_confirm(upload=checked(anna, (prediction.pk, "yes")), actor=anna)
+
+    assert outcomes(upload) == ["new"]
+    row = Feedback.objects.get()
+    assert (row.model, row.label, row.caller, row.earlier) == ("fruit", "yes", "anna", [])
+
+
 def test_it_is_its_uploaders_to_confirm(champion: ModelVersion, anna: Actor, approver: Actor) -> None:
     with pytest.raises(WrongState, match="not yours"):
         upload_confirm(upload=checked(anna, (ours(champion).pk, "yes")), actor=approver)
