@@ -65,7 +65,10 @@ def labels_of(bundle_hash: str) -> tuple[str, ...]:
 
 @transaction.atomic
 def feedback_keep(*, labels: Mapping[UUID, tuple[str, str]], caller: str, at: datetime) -> None:
-    """Keep many labels of logged predictions, which were checked: prediction → (model, label)."""
+    """Keep many labels of logged predictions, which were checked: prediction → (model, label).
+
+    Those that are known already are vouched for at that moment, so that each file can be taken back for itself.
+    """
     known = {pk: row for pk, row in _locked(labels).items() if _is_joined(row)}
     for row in known.values():
         _tell(row, labels[row.pk][1], caller, at)
@@ -80,19 +83,25 @@ def feedback_keep(*, labels: Mapping[UUID, tuple[str, str]], caller: str, at: da
 
 @transaction.atomic
 def feedback_take_back(*, predictions: Sequence[UUID], caller: str, at: datetime) -> int:
-    """Undo what `caller` told at that moment: the labels before it hold again. How many somebody told anew since."""
-    theirs = [row for row in _locked(predictions).values() if (row.caller, row.updated_at) == (caller, at)]
-    first = [row.pk for row in theirs if not row.earlier]
-    for start in range(0, len(first), _BATCH):
-        days_mark_stale(labels=(rows := Feedback.objects.filter(pk__in=first[start : start + _BATCH])))
+    """Undo what `caller` told at that moment, also where another label holds by now. How many others told anew since.
+
+    What holds is the last of what is left, which may be the same label by somebody who confirmed it.
+    """
+    gone, again, left_alone = [], [], 0
+    for row in _locked(predictions).values():
+        told = _told(row)
+        left = [one for one in told if (one["by"], datetime.fromisoformat(one["at"])) != (caller, at)]
+        if not left:
+            gone.append(row.pk)
+        elif left != told:
+            _let_hold(row, left)
+            again.append(row)
+        left_alone += told[-1] in left
+    for start in range(0, len(gone), _BATCH):
+        days_mark_stale(labels=(rows := Feedback.objects.filter(pk__in=gone[start : start + _BATCH])))
         rows.delete()
-    again = [row for row in theirs if row.earlier]
-    for row in again:
-        before = row.earlier.pop()
-        row.label, row.caller, row.updated_at = before["label"], before["by"], datetime.fromisoformat(before["at"])
-        row.counted = False
     Feedback.objects.bulk_update(again, _RELABELLED, batch_size=_BATCH)
-    return len(predictions) - len(theirs)
+    return left_alone
 
 
 @transaction.atomic
