@@ -52,7 +52,8 @@ class Prediction(models.Model):
 
 
 class Feedback(models.Model):
-    """The true label of one prediction, as somebody told it. The last one told holds; `earlier` has those before it.
+    """The true label of one prediction, as somebody told it. The last one told holds; `earlier` has those before it,
+    also the same label where somebody else told it.
 
     There is no foreign key: feedback may come before its prediction has left the spool. Until that was seen to arrive,
     `model` is empty and the label unchecked. `counted` says that the live performance has seen it as it is.

@@ -179,5 +179,5 @@ def _confirm(request: HttpRequest, row: FeedbackUpload, _: Mapping[str, Any]) ->
 
 def _revert(request: HttpRequest, row: FeedbackUpload, _: Mapping[str, Any]) -> str:
     upload = upload_revert(upload=row, actor=Actor.person(request.user))
-    left = f" {upload.left_alone} were told anew since and stay." if upload.left_alone else ""
+    left = f" {upload.left_alone} were told anew or confirmed since and stay." if upload.left_alone else ""
     return f"The labels from before the upload hold again.{left}"

@@ -25,7 +25,7 @@ class VerifyRequest(StrictRequest):
 
 
 class EarlierShape(BaseModel):
-    """A label that was told before another one."""
+    """A label that was told before another one, or before somebody else confirmed it."""
 
     label: str
     by: str
@@ -33,7 +33,9 @@ class EarlierShape(BaseModel):
 
 
 class FeedbackShape(BaseModel):
-    """The true label that was told last. `pending`: kept until the prediction is in the log, and checked then."""
+    """The true label that was told last. `pending`: kept until the prediction is in the log, and checked then;
+    what others told is not shown before.
+    """
 
     prediction: UUID
     label: str

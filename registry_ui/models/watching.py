@@ -52,7 +52,7 @@ class FeedbackUpload(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     applied_at = models.DateTimeField(null=True)
     reverted_at = models.DateTimeField(null=True)
-    left_alone = models.PositiveIntegerField(default=0)  # by a revert: others told these labels since
+    left_alone = models.PositiveIntegerField(default=0)  # by a revert: others told or confirmed these labels since
 
     class Meta:
         ordering: ClassVar = ["-created_at"]

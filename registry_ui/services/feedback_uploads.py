@@ -29,6 +29,7 @@ NEW, CHANGED, SAME, EMPTY = "new", "changed", "same", "empty"
 UNKNOWN, PENDING, UNKNOWN_LABEL = "unknown_prediction", "pending", "unknown_label"
 REPEATED, CONTRADICTED, NO_ID = "repeated", "contradicted", "no_id"
 WRITTEN = (NEW, CHANGED)
+_TOLD = (*WRITTEN, SAME)
 REFUSED = (UNKNOWN, PENDING, UNKNOWN_LABEL, REPEATED, CONTRADICTED, NO_ID)
 _CHUNK = 500
 _State = FeedbackUpload.State
@@ -63,7 +64,7 @@ def upload_confirm(*, upload: FeedbackUpload, actor: Actor) -> FeedbackUpload:
         with transaction.atomic():
             row = _held(upload, actor, _State.CHECKED)
             checked = _checked([Line(*line[:3]) for line in row.lines], person)
-            labels = {UUID(one.prediction): (one.model, one.label) for one in checked if one.outcome in WRITTEN}
+            labels = {UUID(one.prediction): (one.model, one.label) for one in checked if one.outcome in _TOLD}
             feedback_keep(labels=labels, caller=actor.name, at=now)
             row.state, row.applied_at = _State.APPLIED, now
             _save(row, **_columns(checked))
@@ -75,12 +76,12 @@ def upload_confirm(*, upload: FeedbackUpload, actor: Actor) -> FeedbackUpload:
 
 @transaction.atomic
 def upload_revert(*, upload: FeedbackUpload, actor: Actor) -> FeedbackUpload:
-    """Let the labels from before the upload hold again; those that somebody told anew since stay."""
+    """Let the labels from before the upload hold again; those that somebody told anew or confirmed since stay."""
     row = _held(upload, actor, _State.APPLIED)
-    written = [UUID(line[1]) for line in row.lines if line[3] in WRITTEN]
+    told = [UUID(line[1]) for line in row.lines if line[3] in _TOLD]
     if row.applied_at is None:
         raise WrongState(f"{row} was never applied.")
-    row.left_alone = feedback_take_back(predictions=written, caller=row.uploaded_by, at=row.applied_at)
+    row.left_alone = feedback_take_back(predictions=told, caller=row.uploaded_by, at=row.applied_at)
     row.state, row.reverted_at = _State.REVERTED, timezone.now()
     _save(row)
     audit_append(events=[_event(row, actor, "feedback.revert", left_alone=row.left_alone)])
@@ -137,7 +138,7 @@ def _checked_chunk(
     asked = [one for one in ids.values() if one is not None]
     columns = ("pk", "model", "bundle", "caller")
     found = {row.pk: row for row in Prediction.objects.filter(pk__in=asked).only(*columns)}
-    told = dict(Feedback.objects.filter(pk__in=asked).values_list("pk", "label"))
+    told = dict(Feedback.objects.filter(pk__in=asked).exclude(model="").values_list("pk", "label"))
     for line in lines:
         prediction = ids.get(line.number)
         key = line.prediction.lower()

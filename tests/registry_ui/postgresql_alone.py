@@ -1,16 +1,23 @@
 """What only PostgreSQL can show. Run by `test_on_postgresql.py`, and not collected elsewhere."""
 
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
+import uuid_utils
+from django.contrib.auth.models import User
 from django.db import close_old_connections, connection
 
 from ml_pipeline.running.job import JobResult
+from predictions.models import Feedback
 from predictions.statements import bound_statements
 from registry_ui import dispatcher
 from registry_ui.models import PipelineRun, Trigger
+from registry_ui.services import feedback
 from registry_ui.services.access import Actor
 from registry_ui.services.deployments import deployment_ensure
 from registry_ui.services.execution import run_execute
@@ -78,3 +85,30 @@ def end_own_connection() -> None:
     with other.cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(%s)", [backend])
     other.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_tell_the_first_label_at_the_same_moment_both_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    prediction = uuid.UUID(str(uuid_utils.uuid7()))
+    people = [User.objects.create_user(name) for name in ("anna", "bob")]
+    both, locked, first_looks = Barrier(2, timeout=10), feedback._locked, [True, True]
+
+    def looked(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Feedback]:
+        rows = locked(ids)
+        if first_looks:
+            first_looks.pop()
+            both.wait()
+        return rows
+
+    def told(person: User) -> None:
+        try:
+            feedback.feedback_give(prediction_id=prediction, label="yes", caller=person)
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(feedback, "_locked", looked)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(told, people))
+
+    row = Feedback.objects.get()
+    assert {row.caller, *(one["by"] for one in row.earlier)} == {"anna", "bob"}

@@ -11,6 +11,7 @@ from registry_ui.errors import InvalidUpload, WrongState
 from registry_ui.feedback_csv import MOST_LINES, feedback_lines
 from registry_ui.models import AuditEntry, FeedbackUpload, LabelledDay, ModelVersion
 from registry_ui.services.access import Actor
+from registry_ui.services.feedback import feedback_give
 from registry_ui.services.feedback_uploads import upload_check, upload_confirm, upload_revert
 from registry_ui.services.live_performance import performance_count
 from tests.registry_ui.conftest import Import, member
@@ -123,6 +124,56 @@ def test_a_revert_gives_back_the_labels_from_before_and_leaves_what_others_told_
     assert AuditEntry.objects.filter(action="feedback.revert").count() == 1
     with pytest.raises(WrongState):
         upload_revert(upload=upload, actor=anna)
+
+
+def test_a_label_that_somebody_else_confirmed_survives_the_revert(
+    champion: ModelVersion, anna: Actor, approver: Actor
+) -> None:
+    prediction = ours(champion)
+    upload = upload_confirm(upload=checked(anna, (prediction.pk, "yes")), actor=anna)
+    performance_count()
+    assert approver.user
+    feedback_give(prediction_id=prediction.pk, label="yes", caller=approver.user)
+    assert performance_count() == 0, "it is counted as it is"
+
+    assert upload_revert(upload=upload, actor=anna).left_alone == 1
+
+    row = Feedback.objects.get()
+    assert (row.label, row.caller, row.earlier) == ("yes", approver.name, [])
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+@pytest.mark.parametrize(("labels", "left"), [(("yes", "no"), ["no", "yes"]), (("yes", "yes"), ["yes", "yes"])])
+def test_what_a_reverted_upload_said_never_comes_back(
+    champion: ModelVersion, anna: Actor, order: tuple[int, int], labels: tuple[str, str], left: list[str]
+) -> None:
+    """`left` is the label that holds once the first upload is reverted, and once the second is."""
+    prediction = ours(champion)
+    new = ours(champion).pk
+    first, second = labels
+    uploads = [upload_confirm(upload=checked(anna, (prediction.pk, first)), actor=anna)]
+    uploads += [upload_confirm(upload=checked(anna, (prediction.pk, second), (new, "yes")), actor=anna)]
+    performance_count()
+
+    upload_revert(upload=uploads[order[0]], actor=anna)
+    row = Feedback.objects.get(pk=prediction.pk)
+    assert (row.label, row.earlier) == (left[order[0]], [])
+    upload_revert(upload=uploads[order[1]], actor=anna)
+
+    assert not Feedback.objects.exists()
+    performance_count()
+    assert LabelledDay.objects.get().counts == {}
+
+
+def test_a_label_that_nobody_checked_yet_is_none(champion: ModelVersion, anna: Actor) -> None:
+    """Who told it while the prediction was on its way may not have been allowed to."""
+    prediction = ours(champion)
+    told(prediction, "yes", caller="bert", model="")
+    upload = upload_confirm(upload=checked(anna, (prediction.pk, "yes")), actor=anna)
+
+    assert outcomes(upload) == ["new"]
+    row = Feedback.objects.get()
+    assert (row.model, row.label, row.caller, row.earlier) == ("fruit", "yes", "anna", [])
 
 
 def test_it_is_its_uploaders_to_confirm(champion: ModelVersion, anna: Actor, approver: Actor) -> None:

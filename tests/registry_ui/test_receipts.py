@@ -64,6 +64,11 @@ def anna(db: None) -> APIClient:
     return calling(User.objects.create_user("anna"))
 
 
+@pytest.fixture
+def bob(db: None) -> APIClient:
+    return calling(User.objects.create_user("bob"))
+
+
 def uuid7_of(seconds: float) -> uuid.UUID:
     """An id as it was given so many seconds from now."""
     milliseconds = round((time.time() + seconds) * 1_000)
@@ -242,6 +247,76 @@ def test_feedback_before_its_prediction_is_kept_and_settled_when_that_has_arrive
     assert [str(row.pk) for row in Feedback.objects.all()] == [good]
     assert Observation.objects.get().kind == "feedback_refused"
     assert feedback_settle() == {}
+
+
+def test_who_may_not_see_a_prediction_neither_changes_its_label_nor_learns_of_it(
+    anna: APIClient, bob: APIClient, predict: Predict
+) -> None:
+    told, untold = predict(), predict()
+    tell(anna, told, {"label": "no"})
+    for label in ("NONSENSE", "yes", "no", "no"):
+        answers = [tell(bob, one, {"label": label}) for one in (told, untold, str(uuid_utils.uuid7()))]
+        assert [one.status_code for one in answers] == [202, 202, 202]
+        bodies = [one.json() | {"prediction": "", "at": ""} for one in answers]
+        nothing_else = {"prediction": "", "at": "", "label": label, "by": "bob", "state": "pending", "earlier": []}
+        assert bodies == [nothing_else] * 3
+
+    body = receipt(anna, told).json()["feedback"]
+    assert (body["label"], body["by"], body["state"], body["earlier"]) == ("no", "anna", "joined", [])
+    assert receipt(anna, untold).json()["feedback"] is None
+    assert tell(anna, untold, {"label": "no"}).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("told", "refused"),
+    [
+        (["anna no", "bob NONSENSE"], 1),
+        (["anna yes", "anna no", "bob yes", "anna maybe"], 2),
+        (["bob no", "anna no", "bob no"], 1),
+        (["bob yes", "anna no", *(f"bob {number}" for number in range(150))], 100),
+    ],
+    ids=["nonsense", "a typing error", "the same label", "a flood"],
+)
+def test_of_what_was_told_before_a_prediction_arrived_the_newest_that_may_be_holds(
+    anna: APIClient, bob: APIClient, predict: Predict, told: list[str], refused: int
+) -> None:
+    prediction, by_name = predict(ship=False), {"anna": anna, "bob": bob}
+    for name, label in (one.split() for one in told):
+        answer = tell(by_name[name], prediction, {"label": label})
+        body = answer.json()
+        assert (answer.status_code, body["by"], body["label"], body["earlier"]) == (202, name, label, [])
+    assert feedback_settle() == {"waiting": 1}
+    serving_process().ship()
+
+    assert feedback_settle() == {"joined": 1, "refused": refused}
+    body = receipt(anna, prediction).json()["feedback"]
+    assert (body["label"], body["by"], body["state"]) == ("no", "anna", "joined")
+    assert {one["by"] for one in body["earlier"]} <= {"anna"}
+
+
+@pytest.mark.parametrize(("waiting", "status"), [(["bob yes"], 201), (["bob yes", "anna yes", "bob 5"], 200)])
+def test_what_waits_is_checked_before_another_label_is_joined(
+    anna: APIClient, bob: APIClient, predict: Predict, waiting: list[str], status: int
+) -> None:
+    prediction = predict(ship=False)
+    for name, label in (one.split() for one in waiting):
+        tell({"anna": anna, "bob": bob}[name], prediction, {"label": label})
+    serving_process().ship()
+
+    answer = tell(anna, prediction, {"label": "no"})
+
+    assert (answer.status_code, answer.json()["label"], answer.json()["state"]) == (status, "no", "joined")
+    assert {one["by"] for one in answer.json()["earlier"]} <= {"anna"}
+    assert Observation.objects.get().kind == "feedback_refused"
+    assert feedback_settle() == {}
+
+
+def test_who_confirms_a_label_is_named_once(anna: APIClient, predict: Predict, approver: Actor) -> None:
+    prediction, olga = predict(), calling(approver.user)
+    told = [tell(one, prediction, {"label": "yes"}).json() for one in (anna, olga, anna, olga)]
+    assert [(one["by"], [past["by"] for past in one["earlier"]]) for one in told] == [
+        ("anna", []), ("olga", ["anna"]), ("olga", ["anna"]), ("olga", ["anna"]),
+    ]  # fmt: skip
 
 
 def test_while_the_database_is_away_it_is_a_503_that_says_when_to_come_again(anna: APIClient, predict: Predict) -> None:
