@@ -71,8 +71,9 @@ def candidate_import(
 
     The same (model, bundle hash, data hash) gives the same version. StaleRecommendation where it was compared with
     another champion than the one of now. RunFenced where `run` is no longer the row's current attempt; then nothing of
-    the import stays but the bundle, which nothing names. A candidate from `elsewhere` brings claims, which whoever may
-    write to the tracking server can make: it may be stale, and waits for a person whatever its policy says.
+    the import stays but bundle, scores and held-out rows in their stores, which nothing names. A candidate from
+    `elsewhere` brings claims, which whoever may write to the tracking server can make: it may be stale, and waits for a
+    person whatever its policy says.
     """
     candidate = candidate_read(model=model, root=root)
     store_bundle(candidate.manifest, candidate.fitted)
