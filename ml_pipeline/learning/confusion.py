@@ -5,7 +5,7 @@ multinomial draw over the cells (Efron & Tibshirani 1993, chapter 6): a million 
 score interval of Wilson (1927), which holds for few rows and near 0 and 1; the others percentile intervals.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import nan, sqrt
 
 import numpy as np
@@ -40,7 +40,7 @@ def confusion_intervals(
     rows = int(counts.sum())
     if not rows:
         return {name: Interval(nan, nan, nan) for name in DECISION_METRICS}
-    scored = _scored(keys, classes)
+    scored = by_cell(keys, classes)
     drawn = np.random.default_rng(seed).multinomial(rows, counts / rows, size=draws).astype(np.float64)
     exact = counts[None, :].astype(np.float64)
     rates = _rates(cells, classes)
@@ -52,7 +52,22 @@ def confusion_intervals(
     }
 
 
-def _scored(keys: list[tuple[int, int]], classes: int) -> Scored:
+def share_draws(
+    cells: Cells, *, classes: int, draws: int, generator: np.random.Generator
+) -> tuple[list[tuple[int, int]], Floats]:
+    """Every cell there can be, and how large a share of rows it may have by the counts (draws × cells).
+
+    Draws from a Dirichlet posterior. Half a row of each class was right and half wrong before any was counted, which is
+    Jeffreys' prior (1946) with two classes: a cell that few rows did not meet is not one that never happens.
+    """
+    keys = [(decided, true) for true in range(classes) for decided in range(classes)]
+    wrong = 0.5 / max(classes - 1, 1)
+    weights = [cells.get(key, 0) + (0.5 if key[0] == key[1] else wrong) for key in keys]
+    drawn = generator.standard_gamma(weights, size=(draws, len(keys)))
+    return keys, drawn / drawn.sum(axis=1, keepdims=True)
+
+
+def by_cell(keys: Sequence[tuple[int, int]], classes: int) -> Scored:
     """One row a cell: its weight is how often it was counted. No metric of decisions looks at a probability."""
     decided, true = (np.array([key[place] for key in keys], dtype=np.int64) for place in (0, 1))
     probabilities: Floats = np.zeros((len(keys), classes))
