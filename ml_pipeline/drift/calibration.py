@@ -38,8 +38,9 @@ def chance_bounds(parts: Sequence[tuple[Counted, int]], *, false_alarms: float, 
     """For each part, which stands for a window of so many rows, the bound of each of its measures.
 
     At most `false_alarms` of all undrifted windows have any statistic beyond its bound. Parts are drawn apart from each
-    other: what their statistics have in common would only lower the bound. What no row of the reference has, no draw
-    has: the bound is then what so many rows without a case cannot exclude (the rule of three, for other odds).
+    other: what their statistics have in common would only lower the bound. A cell that no row of the reference is in,
+    no draw is in: the bound is at least what so many rows without a case cannot exclude (the rule of three, for other
+    odds).
     """
     generator = np.random.default_rng(SEED)
     drawn = [_drawn(counted, rows, draws, generator) for counted, rows in parts]
@@ -47,7 +48,9 @@ def chance_bounds(parts: Sequence[tuple[Counted, int]], *, false_alarms: float, 
     largest = np.max([_largest(values, *centre) for values, centre in zip(drawn, centres, strict=True)], axis=0)
     beyond = tail_quantile(largest, false_alarms)
     return [
-        np.where(deviation > 0, mean + beyond * deviation, -np.log(false_alarms) * (1 / counted.rows + 1 / rows))
+        np.maximum(
+            mean + beyond * deviation, _of_unseen(counted, -np.log(false_alarms) * (1 / counted.rows + 1 / rows))
+        )
         for (mean, deviation), (counted, rows) in zip(centres, parts, strict=True)
     ]
 
@@ -59,6 +62,18 @@ def tail_quantile(values: Floats, share: float) -> float:
         return float(np.quantile(values, 1 - share))
     excess = values[values > start] - start
     return start + (float(excess.mean()) if len(excess) else 0.0) * float(np.log((1 - _TAIL) / share))
+
+
+def _of_unseen(counted: Counted, share: float) -> Floats:
+    """Each measure where this share of the reference was in a cell that none of it is in; 0 where every cell is met."""
+    found = []
+    for measure, counts in zip(counted.measures, counted.counts, strict=True):
+        total = np.asarray(counts.sum(axis=0), dtype=np.float64).reshape(1, -1)
+        unseen = np.flatnonzero(total[0] == 0)[:1]
+        moved = (1 - share) * total
+        moved[:, unseen] = share * total.sum()
+        found.append(float(measure.distance(total, moved)[0]) if len(unseen) else 0.0)
+    return np.array(found)
 
 
 def _drawn(counted: Counted, rows: int, draws: int, generator: np.random.Generator) -> Floats:

@@ -1,11 +1,11 @@
 """The domain classifier: how well a model tells the window's rows from the reference's, as ROC AUC over folds.
 
 0.5: not at all (Lopez-Paz & Oquab 2017, classifier two-sample tests; Rabanser, Günnemann & Lipton 2019 compare it with
-others). It sees what no single field shows. Equal rows share a fold: a window repeats rows, and a classifier that met
-them in training would know them by heart.
+others). It sees what no single field shows. Rows that are equal to it share a fold: a window repeats rows, and a
+classifier that met them in training would know them by heart.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from ml_pipeline.canonical import sha256_hex
-from ml_pipeline.drift.samples import row_key, spread
+from ml_pipeline.drift.samples import compared, effective_rows, row_keys, spread
 from ml_pipeline.drift.texts import TEXT_ROWS, words_of
 from ml_pipeline.inputs import Row
 from ml_pipeline.learning.threads import single_threaded
@@ -37,11 +37,12 @@ class DomainClassifier:
     """
 
     def __init__(self, inputs: Mapping[str, InputField], reference: Sequence[Row]) -> None:
-        self._inputs = {name: field for name, field in inputs.items() if field.type != "datetime"}
+        self._inputs = {name: inputs[name] for name in compared(inputs)}
         self._is_text = any(field.type == "text" for field in self._inputs.values())
         self._codes = {} if self._is_text else _codes(self._inputs, reference)
         kept = [reference[place] for place in spread(len(reference), TEXT_ROWS)]
-        self._reference, self._folds = self._features(kept), _folds([row_key(row) for row in kept])
+        self._keys = self._keys_of(reference)
+        self._reference, self._folds = self._features(kept), _folds(self._keys_of(kept))
         self._deviation: float | None = None
 
     @property
@@ -52,9 +53,12 @@ class DomainClassifier:
     def auc(self, window: Sequence[Row]) -> float:
         """Of these rows against the reference, at least 0.5: a classifier that is worse than chance found nothing."""
         kept = [window[place] for place in spread(len(window), TEXT_ROWS)]
-        return max(
-            CHANCE, self._measured(self._reference, self._folds, self._features(kept), _folds(map(row_key, kept)))
-        )
+        folds = _folds(self._keys_of(kept))
+        return max(CHANCE, self._measured(self._reference, self._folds, self._features(kept), folds))
+
+    def effective_rows(self, window: Sequence[Row]) -> int:
+        """As how many independent rows these count: to the classifier rows are the same that have the same features."""
+        return effective_rows(self._keys_of(window), self._keys)
 
     def chance_bound(self, rows: int, *, false_alarms: float) -> float:
         """What `false_alarms` of undrifted windows of so many rows pass.
@@ -100,6 +104,11 @@ class DomainClassifier:
         return HistGradientBoostingClassifier(
             max_iter=40, max_leaf_nodes=8, l2_regularization=1.0, class_weight="balanced", random_state=0
         )
+
+    def _keys_of(self, rows: Sequence[Row]) -> list[Hashable]:
+        """The same for rows with the same features: beside texts these know no number, only whether it is there."""
+        numbers = ("number", "integer") if self._is_text else ()
+        return row_keys(rows, [name for name, field in self._inputs.items() if field.type not in numbers])
 
     def _features(self, rows: Sequence[Row]) -> Any:
         if self._is_text:

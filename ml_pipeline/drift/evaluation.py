@@ -18,7 +18,7 @@ from ml_pipeline.drift.calibration import Counted, chance_bounds
 from ml_pipeline.drift.classifier import CHANCE, DomainClassifier
 from ml_pipeline.drift.fields import field_measures
 from ml_pipeline.drift.measures import Kind, Measure, Values
-from ml_pipeline.drift.samples import Sample, answer_keys, effective_rows, row_key, spread
+from ml_pipeline.drift.samples import Sample, answer_keys, compared, effective_rows, row_keys, spread
 from ml_pipeline.drift.texts import TEXT_ROWS, text_measures, words_known
 from ml_pipeline.inputs import Row
 from ml_pipeline.spec import TextInput
@@ -115,23 +115,23 @@ class PreparedReference:
         ]
         tell("telling rows apart")
         if (classifier := self._classifier) is not None and classifier.useful and window.rows:
-            bound = classifier.chance_bound(sizes["rows"], false_alarms=_CLASSIFIER)
+            rows = classifier.effective_rows(window.rows)
+            bound = classifier.chance_bound(rows, false_alarms=_CLASSIFIER)
             auc = classifier.auc(window.rows)
             found.append(Statistic("classifier", "", auc, thresholds["classifier"], bound, nothing=CHANCE))
         return Evaluation(ranked(found), sizes.get("rows", sizes["answers"]))
 
     def _prepare_inputs(self, rows: Sequence[Row]) -> None:
-        keys = [row_key(row) for row in rows]
         columns = _columns(rows)
         measures = [
             one
             for name, declared in self._bundle.inputs.items()
             for one in field_measures(name, declared, columns[name])
         ]
-        self._parts["rows"] = _Part(columns, measures, keys)
+        self._parts["rows"] = _Part(columns, measures, row_keys(rows, compared(self._bundle.inputs)))
         if self._text_fields:
-            places = spread(len(rows), TEXT_ROWS)
-            texts = _columns([rows[place] for place in places])
+            kept = [rows[place] for place in spread(len(rows), TEXT_ROWS)]
+            texts = _columns(kept)
             measures = [
                 one
                 for name in self._text_fields
@@ -143,18 +143,17 @@ class PreparedReference:
                 )
             ]
             if measures:  # none where every text of the reference is missing
-                self._parts["texts"] = _Part(texts, measures, [keys[place] for place in places])
+                self._parts["texts"] = _Part(texts, measures, row_keys(kept, self._text_fields))
 
     def _values(self, window: Sample) -> dict[str, tuple[Mapping[str, Values], Sequence[Hashable]]]:
         """By part the columns that its measures count, and the rows' keys."""
         pairs = answer_keys(window.answers)
         found: dict[str, Any] = {"answers": ({"": pairs}, pairs)}
         if window.rows and "rows" in self._parts:
-            keys = [row_key(row) for row in window.rows]
-            found["rows"] = (_columns(window.rows), keys)
+            found["rows"] = (_columns(window.rows), row_keys(window.rows, compared(self._bundle.inputs)))
             if "texts" in self._parts:
-                places = spread(len(keys), TEXT_ROWS)
-                found["texts"] = (_columns([window.rows[place] for place in places]), [keys[place] for place in places])
+                kept = [window.rows[place] for place in spread(len(window.rows), TEXT_ROWS)]
+                found["texts"] = (_columns(kept), row_keys(kept, self._text_fields))
         return found
 
     def _bounds_for(self, sizes: Mapping[str, int]) -> Mapping[str, Any]:

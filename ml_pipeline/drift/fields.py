@@ -17,6 +17,7 @@ from ml_pipeline.spec import InputField
 BINS = 10
 RARE = 5  # a word that fewer rows of the reference have is counted with the others
 _WORDS = 1_000
+_SAME = 1e-9  # of the largest value: as much as a compiled model's probabilities may differ from the pipeline's
 OTHERS = "others"
 
 
@@ -36,10 +37,13 @@ def field_measures(name: str, field: InputField, values: Values) -> list[Measure
 
 
 def binned(kind: Kind, name: str, reference: NDArray[np.float64], read: Any) -> Measure:
-    """The distance of a number's distribution over the reference's deciles; few distinct values are bins of their own.
+    """The distance of a number's distribution over the reference's deciles, or over its values where they are few.
 
     `read` makes an array of values, NaN where there is none: a missing value is counted by another measure.
     """
+    distinct = np.unique(reference)
+    if len(distinct) <= BINS:
+        return _few(kind, name, distinct, read)
     edges = _edges(reference)
 
     def count(values: Values) -> Any:
@@ -48,6 +52,19 @@ def binned(kind: Kind, name: str, reference: NDArray[np.float64], read: Any) -> 
         return one_cell_each(places, len(edges) + 1)
 
     return Measure(kind, name, count, jensen_shannon, _bin_names(edges))
+
+
+def _few(kind: Kind, name: str, known: NDArray[np.float64], read: Any) -> Measure:
+    """As of words: a cell for each of the reference's values, and one for rare ones and any other, near or far."""
+    same = _SAME * np.abs(known).max()
+
+    def count(values: Values) -> Any:
+        numbers = read(values)
+        gaps = np.abs(numbers[:, None] - known)
+        places = np.where(gaps.min(axis=1) > same, len(known), gaps.argmin(axis=1))
+        return one_cell_each(np.where(np.isnan(numbers), -1, places), len(known) + 1)
+
+    return Measure(kind, name, count, of_frequent(RARE), (*map(_shown, known), OTHERS))
 
 
 def frequent(words: Iterable[str]) -> list[str]:
@@ -80,15 +97,14 @@ def _as_numbers(values: Values) -> NDArray[np.float64]:
 
 def _edges(reference: NDArray[np.float64]) -> NDArray[np.float64]:
     """Upper edges of all bins but the last, a value that equals an edge below it."""
-    distinct = np.unique(reference)
-    if len(distinct) <= BINS:
-        return distinct[:-1]
     return np.unique(np.quantile(reference, np.arange(1, BINS) / BINS, method="inverted_cdf"))
 
 
 def _bin_names(edges: NDArray[np.float64]) -> tuple[str, ...]:
-    shown = [plain_number(float(f"{edge:.4g}")) for edge in edges]
-    if not shown:
-        return ("any",)
+    shown = [_shown(edge) for edge in edges]
     between = [f"{low} to {high}" for low, high in pairwise(shown)]
     return (f"up to {shown[0]}", *between, f"above {shown[-1]}")
+
+
+def _shown(number: float) -> str:
+    return plain_number(float(f"{number:.4g}"))

@@ -1,14 +1,14 @@
 """A sample of what a model was asked and what it answered, and how much its rows tell."""
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ml_pipeline.drift.distances import Floats
 from ml_pipeline.inputs import Row
+from ml_pipeline.spec import InputField
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,14 @@ def spread(count: int, most: int) -> Sequence[int]:
     return range(count) if count <= most else np.linspace(0, count - 1, most).astype(int).tolist()
 
 
-def row_key(row: Mapping[str, Any]) -> Hashable:
-    """The same for rows with the same values."""
-    return tuple(row.values())
+def compared(inputs: Mapping[str, InputField]) -> list[str]:
+    """The fields by which rows are compared: all but moments, which move on by themselves."""
+    return [name for name, field in inputs.items() if field.type != "datetime"]
+
+
+def row_keys(rows: Iterable[Row], fields: Collection[str]) -> list[Hashable]:
+    """One a row, the same for rows with the same values of these fields."""
+    return [tuple(row[name] for name in fields) for row in rows]
 
 
 def answer_keys(answers: Answers) -> list[Hashable]:

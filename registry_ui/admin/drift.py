@@ -19,7 +19,7 @@ from registry_ui.selectors import drift_reports, drift_task
 from registry_ui.services.access import REQUEST, Actor
 from registry_ui.services.drift import drift_request
 from registry_ui.services.drift_files import drift_page_fetch
-from registry_ui.services.model_card import metric_name
+from registry_ui.services.model_card import metric_name, metric_words
 
 _HISTORY = 30
 # Evidently's page runs scripts. They get an origin of their own, and may load and send nothing.
@@ -70,13 +70,18 @@ class DriftReportAdmin(PageAdmin):
             "statistics": statistic_rows(row),
             "pictures": pictures(row),
             "estimates": _estimates(row),
-            "live_metric": row.live and {**row.live, "name": metric_name(row.live["metric"])},
+            "live_metric": row.live and _live(row.live),
             "chart": history_chart([one for one in reversed(history) if one.is_judged]),
             "deployment": Deployment.objects.filter(model=row.model).first(),
             "version": ModelVersion.objects.filter(model=row.model, number=row.version).first(),
             **drift_context(request, row.model),
             "newer": drift_reports(model=row.model).filter(pk__gt=row.pk).first(),
         }
+
+
+def _live(live: dict[str, Any]) -> dict[str, Any]:
+    other = live.get("instead_of", "")
+    return {**live, "name": metric_name(live["metric"]), "instead_of": other and metric_words(other)}
 
 
 def drift_context(request: HttpRequest, model: str) -> dict[str, Any]:

@@ -82,11 +82,12 @@ def accuracy_chart(live: LiveAccuracy) -> Chart:
     if live.held_out is not None:
         series.append(Series("held-out", "guide", [(0.0, live.held_out), (1.0, live.held_out)]))
     heights = [day.low for _, day in known] + ([] if live.held_out is None else [live.held_out])
+    right = percent_shown(live.accuracy.value)
     first = live.until - timedelta(days=days - 1)
     return chart(
         name="chart-live",
         title="Live accuracy by day",
-        description=f"{percent_shown(live.accuracy.value)} of {live.labels} labelled answers of a month were right.",
+        description=f"{right} of the last month's {live.labels} labelled answers were right.",
         axes=("Day", "Accuracy"),
         series=series,
         bottom=_bottom(heights),
@@ -126,12 +127,12 @@ def _performance_chart(
     is_share = metric != "expected_cost"
     top = 1.0 if is_share else nice_top(max(heights, default=0.0))
     title = f"{metric_name(metric)} by {performance.step}"
-    total = newest.total
+    whole = newest.total.metrics[metric].value
+    told = f"{whole:.4g} in all" if isfinite(whole) else "none in all"
     return chart(
         name=f"chart-live-{metric}",
         title=title,
-        description=f"{title}, of {total.labels} labelled answers of version {newest.number}: "
-        f"{total.metrics[metric].value:.4g} in all.",
+        description=f"{title}, of {newest.total.labels} labelled answers of version {newest.number}: {told}.",
         axes=("Day" if performance.step == "day" else "Week", metric_name(metric)),
         series=series,
         top=top,

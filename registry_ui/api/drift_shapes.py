@@ -32,9 +32,10 @@ class EstimateShape(BaseModel):
 
 
 class LiveShape(EstimateShape):
-    """A metric of the newest answers whose labels were told."""
+    """A metric of the newest answers whose labels were told; `instead_of` where accuracy stands for another."""
 
     rows: int
+    instead_of: str = ""
 
 
 class DriftReportShape(BaseModel):

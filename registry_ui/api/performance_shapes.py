@@ -13,7 +13,7 @@ from registry_ui.selectors.live_performance import Period
 
 
 class IntervalShape(BaseModel):
-    """A value and its 95 % interval: Wilson's for shares of rows, else by bootstrap."""
+    """A value and its 95 % interval: Wilson's for shares of rows, else of draws; of held-out rows by bootstrap."""
 
     value: float
     low: float

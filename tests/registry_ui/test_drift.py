@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 from django.core.files.storage import storages
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from predictions.models import Deployment, Feedback
+from predictions.models import Deployment, Feedback, Prediction
 from registry_ui.errors import PermissionRefused, WrongState
 from registry_ui.models import (
     BackgroundTask,
@@ -158,6 +160,26 @@ def test_known_labels_that_are_worse_than_held_out_are_drift_of_performance(
     assert report.live is not None
     assert (report.live["metric"], report.live["rows"], report.live["value"]) == ("accuracy", 200, 0.5)
     assert report.live["high"] < report.live["reference"]
+
+
+def test_few_labels_judge_accuracy_in_the_place_of_f1_and_labels_of_no_model_are_left_out(
+    champion: ModelVersion, unillustrated: None, client: Client
+) -> None:
+    ModelVersion.objects.update(recommendation={**champion.recommendation, "promotion": {"metric": "f1"}})
+    ids = log_texts(champion, undrifted_texts(300))
+    answered = Prediction.objects.in_bulk(ids)
+    for place, prediction in enumerate(one for one in ids if answered[one].label == "positive"):
+        told = "positive" if place < 60 else "another"
+        Feedback.objects.create(prediction_id=prediction, model="sentiment", label=told, updated_at=timezone.now())
+
+    report = evaluated()
+
+    assert report.live is not None
+    assert (report.live["metric"], report.live["instead_of"]) == ("accuracy", "f1")
+    assert report.live["rows"] == 60 < Feedback.objects.count()
+    client.force_login(member("lou", "approvers"))
+    page = client.get(reverse("admin:registry_ui_driftreport_change", args=[report.pk])).content.decode()
+    assert "It stands for F1, which these labels cannot judge." in page
 
 
 def test_an_episode_is_told_once_and_again_after_it_has_ended(

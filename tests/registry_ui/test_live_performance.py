@@ -3,6 +3,7 @@
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from math import isnan
 
 import pytest
 from django.db import connection
@@ -10,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from predictions.models import Deployment, Feedback
+from registry_ui.admin.watching import performance_charts
 from registry_ui.models import LabelledDay, ModelVersion
 from registry_ui.selectors import live_accuracies, live_performance
 from registry_ui.services.feedback import feedback_give
@@ -110,6 +112,21 @@ def test_the_overview_has_the_last_month_of_the_champion(champion: ModelVersion)
     (live,) = live_accuracies(deployments=list(Deployment.objects.all()), today=TODAY).values()
     assert (live.version, live.labels, live.accuracy.value) == (1, 4, 0.75)
     assert live.held_out == champion.metrics["accuracy"]["value"]
+
+
+def test_few_right_answers_promise_no_f1_and_no_absence_of_cost(champion: ModelVersion) -> None:
+    labelled([("no", "no")] * 10, at=noon(3))
+    performance_count()
+
+    (version,) = live_performance(model="fruit", today=TODAY).versions
+    body = calling(member("lou", "requesters")).get("/api/v1/models/fruit/performance").json()
+
+    accuracy, cost = version.total.metrics["accuracy"], version.total.metrics["expected_cost"]
+    assert (accuracy.value, cost.value, cost.low) == (1.0, 0.0, 0.0)
+    assert cost.high == pytest.approx(1 - accuracy.low) == pytest.approx(0.2775, abs=1e-4)
+    assert isnan(version.total.metrics["f1"].value)
+    assert "f1" not in body["versions"][0]["total"]["metrics"]
+    assert any("none in all" in one.description for one in performance_charts(live_performance(model="fruit")))
 
 
 def test_a_model_without_labels_has_no_figures(champion: ModelVersion) -> None:

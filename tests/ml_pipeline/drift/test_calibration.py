@@ -5,6 +5,7 @@ import pytest
 
 from ml_pipeline.drift.calibration import Counted, chance_bounds, tail_quantile
 from ml_pipeline.drift.distances import jensen_shannon, share_difference
+from ml_pipeline.drift.fields import binned
 from ml_pipeline.drift.measures import Measure, columns, one_cell_each
 
 CELLS = 8
@@ -48,6 +49,23 @@ def test_what_the_reference_never_shows_may_still_happen_a_little() -> None:
     [bound] = chance_bounds([(part, 1_000)], false_alarms=0.003)
 
     assert bound[0] == pytest.approx(-np.log(0.003) * (1 / 500 + 1 / 1_000))
+
+
+def test_rare_values_that_few_rows_did_not_meet_are_no_alarm() -> None:
+    def drawn(rows: int) -> np.ndarray:
+        return np.where(generator.random(rows) < 0.01, generator.integers(1, 1_000, rows), 0).astype(float)
+
+    alarms = 0
+    for seed in range(100):
+        generator = np.random.default_rng(seed)
+        reference, window = drawn(150), drawn(200)
+        measure = binned("distribution", "x", reference, np.asarray)
+        part = Counted([measure], [measure.count(reference)])
+        [bound] = chance_bounds([(part, 200)], false_alarms=0.003, draws=500)
+        totals = [np.asarray(measure.count(values).sum(axis=0)) for values in (reference, window)]
+        alarms += bool(measure.distance(*totals)[0] > bound[0])
+
+    assert alarms == 0
 
 
 def test_the_tail_goes_on_where_draws_end() -> None:

@@ -1,5 +1,6 @@
 """The domain classifier: what it finds, and what it must not learn."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from ml_pipeline.inputs import Row
 from ml_pipeline.spec import CategoryInput, DatetimeInput, NumberInput, TextInput
 from tests.registry_ui.drifting import snapshot
 
+START = datetime(2026, 3, 3, tzinfo=UTC)
 TEXT = {"text": TextInput(type="text")}
 TABLE: dict[str, Any] = {
     "x": NumberInput(type="number", optional=True),
@@ -45,6 +47,26 @@ def test_rows_that_a_window_repeats_are_not_known_by_heart() -> None:
     repeated = [others[place] for place in np.random.default_rng(2).integers(100, size=1_500)]
 
     assert classifier.auc(repeated) < 0.62
+
+
+def test_nor_are_rows_that_are_repeated_at_other_moments_and_with_other_numbers() -> None:
+    generator = np.random.default_rng(4)
+    inputs: dict[str, Any] = {**TEXT, "sent_at": DatetimeInput(type="datetime"), "size": NumberInput(type="number")}
+
+    def mails(start: int, count: int, times: int) -> list[Row]:
+        sent = [one for one in texts("movie_reviews", start, count) for _ in range(times)]
+        return [
+            {**one, "sent_at": START + timedelta(seconds=int(generator.integers(10**8))), "size": generator.random()}
+            for one in sent
+        ]
+
+    classifier = DomainClassifier(inputs, mails(0, 400, 1))
+    window = mails(400, 100, 3)
+
+    rows = classifier.effective_rows(window)
+
+    assert rows < 150
+    assert classifier.auc(window) < classifier.chance_bound(rows, false_alarms=0.001)
 
 
 def test_what_no_single_field_shows_is_found() -> None:

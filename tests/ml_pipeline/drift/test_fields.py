@@ -38,15 +38,31 @@ def test_numbers_beyond_all_that_were_seen_count_at_the_ends() -> None:
     assert found["distribution"] > 0.7
 
 
-def test_few_whole_numbers_are_bins_of_their_own() -> None:
+def test_few_whole_numbers_are_cells_of_their_own_and_any_other_number_is_another() -> None:
     [_, measure] = field_measures("x", IntegerInput(type="integer"), [1, 2, 3] * 100)
 
-    assert measure.cells == ("up to 1", "1 to 2", "above 2")
-    assert np.asarray(measure.count([1, 2, 3, 4, None]).sum(axis=0)).tolist() == [[1, 1, 2]]
+    assert measure.cells == ("1", "2", "3", "others")
+    assert np.asarray(measure.count([1, 2, 3, 4, 0, None]).sum(axis=0)).tolist() == [[1, 1, 1, 2]]
 
 
 def test_a_constant_field_is_measured_by_what_it_becomes() -> None:
     assert measured(NumberInput(type="number"), [7.0] * 100, [7.0] * 100)["distribution"] == 0.0
+    assert measured(NumberInput(type="number"), [7.0] * 100, [9_999.0] * 100)["distribution"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("reference", "window"), [([1, 2, 3], [1, 2, 300]), ([0, 1], [-1, 250]), ([10, 20], [10, 15]), ([0], [-3])]
+)
+def test_few_numbers_that_become_others_are_drift(reference: list[Value], window: list[Value]) -> None:
+    found = measured(IntegerInput(type="integer"), reference * 60, window * 60)
+
+    assert found["distribution"] > 0.4
+
+
+def test_a_number_that_was_computed_another_way_is_the_same() -> None:
+    found = measured(NumberInput(type="number"), [0.25, 0.1 + 0.2] * 60, [0.25 + 1e-12, 0.3] * 60)
+
+    assert found["distribution"] == 0.0
 
 
 @pytest.mark.parametrize(
