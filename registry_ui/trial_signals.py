@@ -23,7 +23,7 @@ SIGNALS = (ERRORS, SLOW, WRONG)
 SLOW_SHARE = 0.05  # one answer in twenty may be slower than `latency_ms`
 YES_OR_NO = (0.0, 1.0)
 LEAST = {ERRORS: 3, SLOW: 10, WRONG: 10}  # so few are no pattern, however unlikely
-RECORDED = 100  # rows that the version before must have, or its record says too little
+RECORDED = 100  # rows of the version before from which on its record adds to what is allowed
 _EXPECTED = {ERRORS: 0.001, SLOW: 0.01, WRONG: 0.2}  # where nothing was seen yet
 
 
@@ -129,9 +129,14 @@ def interval_of(values: Sequence[float], counts: Sequence[int], *, alpha: float)
 
 
 def _bound(name: str, counts: Counts, *, alpha: float, error_share: float) -> float | None:
-    """The mean that the record and what is allowed make possible; None where neither says anything."""
+    """The mean that the record and what is allowed make possible; None where neither says anything.
+
+    Where nothing is allowed, as of wrong decisions, there is only the record: it counts from its first row on, as its
+    interval holds at any size. Elsewhere a short one would allow nearly everything, and what is allowed is enough.
+    """
     least = allowed(name, error_share=error_share)
-    if sum(counts.beside) < RECORDED:
+    rows = sum(counts.beside)
+    if rows == 0 or (least and rows < RECORDED):
         return least or None
     return max(least, interval_of(counts.values, counts.beside, alpha=alpha / (2 * len(SIGNALS)))[1])
 
