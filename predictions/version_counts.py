@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from time import time
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 import uuid_utils.compat
 from django.utils import timezone
@@ -119,6 +119,20 @@ class Fared:
     calls: int = 0
     failures: Mapping[str, int] = field(default_factory=dict)
     times: tuple[int, ...] = (0,) * (len(_BOUNDS) + 1)
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> Self:
+        return cls(plain["calls"], plain["failures"], tuple(plain["times"]))
+
+    def plain(self) -> dict[str, Any]:
+        """What JSON can keep, and `of` reads."""
+        return {"calls": self.calls, "failures": dict(self.failures), "times": list(self.times)}
+
+    def __add__(self, other: "Fared") -> "Fared":
+        """Both times together, which must not overlap."""
+        failures = Counter(self.failures) + Counter(other.failures)
+        times = tuple(one + more for one, more in zip(self.times, other.times, strict=True))
+        return Fared(self.calls + other.calls, dict(failures), times)
 
     @property
     def failed(self) -> int:

@@ -2,12 +2,16 @@
 
 import pytest
 
+from predictions.version_counts import counts_forget
+from registry_ui.models import ModelVersion
 from registry_ui.services.access import Actor
+from registry_ui.services.canaries import version_set_canary
 from registry_ui.services.decisions import version_approve
 from registry_ui.services.rollouts import rollouts_look
+from registry_ui.services.trials import CanaryPlan, canary_plan_set
 from tests.registry_ui.conftest import Import
-from tests.registry_ui.test_rollouts import candidate, clock, given, serving
-from tests.registry_ui.traffic import Clock, told
+from tests.registry_ui.test_rollouts import candidate, clock, given, serving, trial
+from tests.registry_ui.traffic import Clock, told, traffic
 
 pytestmark = pytest.mark.django_db
 __all__ = ["candidate", "clock"]  # fixtures
@@ -26,3 +30,42 @@ def test_a_short_record_of_labels_guards_a_new_champion_and_none_at_all_does_not
     told(2, 0, 100)
     rollouts_look()
     assert serving()[0] == live
+
+
+def looks(clock: Clock, count: int) -> None:
+    """So many times four hours of 3,600 calls to the champion and 400 to the canary, of which 1 % fail."""
+    for _ in range(count):
+        clock.forward(hours=4)
+        traffic(1, 3_600, failed=36)
+        traffic(2, 400, route="canary", failed=4)
+        rollouts_look()
+        counts_forget()
+
+
+def test_a_canary_that_is_older_than_what_serving_keeps_counts_each_call_once_and_goes_on(
+    clock: Clock, candidate: ModelVersion, approver: Actor
+) -> None:
+    version_set_canary(**given(approver, share=0.1))
+    looks(clock, 60)
+    errors = trial().signals["errors"]
+    assert (errors["tested"], errors["beside"]) == ([60 * 396, 60 * 4], [60 * 3_564, 60 * 36])
+    assert sum(trial().signals["slow"]["tested"]) == 60 * 396
+    canary_plan_set(**given(approver, plan=CanaryPlan(steps=(0.1, 0.5), step_minutes=60, minimum_requests=500)))
+    looks(clock, 1)
+    assert trial().says == "240 of 60 minutes and 400 of 500 requests at this share; then 50 % of the entities."
+    looks(clock, 1)
+    assert serving() == (1, 2, 0.5)
+
+
+def test_after_a_week_in_which_nobody_looked_what_was_seen_stays_and_counting_goes_on(
+    clock: Clock, candidate: ModelVersion, approver: Actor
+) -> None:
+    version_set_canary(**given(approver, share=0.1))
+    looks(clock, 5)
+    before = trial().signals["errors"]["log"]
+    clock.forward(days=9)
+    counts_forget()
+    rollouts_look()
+    assert (trial().calls, trial().signals["errors"]["log"]) == (2_000, before)
+    looks(clock, 3)
+    assert trial().signals["errors"]["tested"] == [8 * 396, 8 * 4]
