@@ -48,15 +48,18 @@ def signal_looked(before: Mapping[str, Any], name: str, counts: Counts, *, again
     """The signal after one more look, as `VersionTrial.signals` keeps it; `before` is what that was ({}: nothing).
 
     Beside a champion the test compares what came since the last look. Against a record it asks whether the mean is
-    above both what is allowed and what the record makes possible.
+    above both what is allowed and what the record makes possible. What was taken back, as a label that is told anew
+    takes one, cannot be unseen: of each outcome only what exceeds the most there ever was is new, or labels that are
+    told to and fro would count each time.
     """
     log = before.get("log", no_evidence())
-    seen = before.get("tested", [0] * len(counts.values)), before.get("beside", [0] * len(counts.values))
-    new = _since(seen[0], counts.tested)
+    seen = [before.get(f"most_{side}", before.get(side, [0] * len(counts.values))) for side in ("tested", "beside")]
+    most = [_most_of(*both) for both in zip(seen, (counts.tested, counts.beside), strict=True)]
+    new, new_beside = (_since(*both) for both in zip(seen, most, strict=True))
     bound = None
     if not against_record:
         expected = expected_mean(counts.values, seen[1], before=_EXPECTED[name])
-        gain = _listed(look_beside(counts.values, new, _since(seen[1], counts.beside), expected=expected))
+        gain = _listed(look_beside(counts.values, new, new_beside, expected=expected))
     elif (bound := _bound(name, counts, **rules)) is not None:
         gain = _listed(look_above(counts.values, new, bound=bound))
     else:
@@ -65,6 +68,8 @@ def signal_looked(before: Mapping[str, Any], name: str, counts: Counts, *, again
         "values": list(counts.values),
         "tested": list(counts.tested),
         "beside": list(counts.beside),
+        "most_tested": most[0],
+        "most_beside": most[1],
         "log": [one + more for one, more in zip(log, gain, strict=True)],
         "bound": bound,
     }
@@ -145,9 +150,12 @@ def _listed(logs: Any) -> list[float]:
     return [float(one) for one in logs]
 
 
+def _most_of(seen: Sequence[int], now: Sequence[int]) -> list[int]:
+    return [max(both) for both in zip(seen, now, strict=True)]
+
+
 def _since(seen: Sequence[int], now: Sequence[int]) -> list[int]:
-    """What came meanwhile. A label that was told anew may take one back, which no longer can be unseen."""
-    return [max(0, count - before) for before, count in zip(seen, now, strict=True)]
+    return [count - before for before, count in zip(seen, now, strict=True)]
 
 
 def _reason(name: str, signal: Mapping[str, Any], *, against_record: bool, alpha: float) -> str:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from predictions.models import Feedback, Prediction
 from predictions.version_counts import counts_forget
 from registry_ui.models import ModelVersion
 from registry_ui.services.access import Actor
@@ -9,6 +10,7 @@ from registry_ui.services.canaries import version_set_canary
 from registry_ui.services.decisions import version_approve
 from registry_ui.services.rollouts import rollouts_look
 from registry_ui.services.trials import CanaryPlan, canary_plan_set
+from registry_ui.trial_signals import evidence_of
 from tests.registry_ui.conftest import Import
 from tests.registry_ui.test_rollouts import candidate, clock, given, serving, trial
 from tests.registry_ui.traffic import Clock, told, traffic
@@ -69,3 +71,20 @@ def test_after_a_week_in_which_nobody_looked_what_was_seen_stays_and_counting_go
     assert (trial().calls, trial().signals["errors"]["log"]) == (2_000, before)
     looks(clock, 3)
     assert trial().signals["errors"]["tested"] == [8 * 396, 8 * 4]
+
+
+def test_a_label_that_is_told_to_and_fro_counts_once(clock: Clock, candidate: ModelVersion, approver: Actor) -> None:
+    version_set_canary(**given(approver, share=0.5))
+    told(1, 90, 10)
+    told(2, 70, 9, route="canary")
+    of_canary = Prediction.objects.filter(version=2).values("pk")
+    one = Feedback.objects.filter(label="yes", prediction_id__in=of_canary)[0]
+    for label in ["no", "yes"] * 40:
+        Feedback.objects.filter(pk=one.pk).update(label=label)
+        clock.forward(seconds=10)
+        told(1, 9, 1)
+        rollouts_look()
+    assert serving() == (1, 2, 0.5)
+    wrong = trial().signals["wrong"]
+    assert (wrong["tested"], wrong["most_tested"]) == ([70, 9], [70, 10])
+    assert evidence_of(wrong) < 0.0
