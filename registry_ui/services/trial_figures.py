@@ -40,7 +40,7 @@ def trial_looked(trial: VersionTrial, rules: Rollout) -> None:
     }
     told_at = trial.signals.get(WRONG, {}).get("at")
     if told_at is None or now - datetime.fromisoformat(told_at) >= _FEEDBACK_EVERY:
-        counts[WRONG] = _feedback(trial)
+        counts[WRONG] = _feedback(trial, rules)
     for name, count in counts.items():
         against_record = trial.kind == VersionTrial.Kind.CHAMPION
         before = trial.signals.get(name, {})
@@ -80,13 +80,14 @@ def _slow(fares: Fared, rules: Rollout) -> list[int]:
     return [fares.timed - slow, slow]
 
 
-def _feedback(trial: VersionTrial) -> Counts:
+def _feedback(trial: VersionTrial, rules: Rollout) -> Counts:
     """Wrong decisions as callers told them, or what they cost by the declaration of the version on trial."""
     version = version_get(model=trial.model, number=trial.version)
     is_canary = trial.kind == VersionTrial.Kind.CANARY
     since, until = (trial.started_at, None) if is_canary else (trial.started_at - RECORD_OF_FEEDBACK, trial.started_at)
-    ours = confusion(model=trial.model, version=trial.version, routes=ROUTES[trial.kind], since=trial.started_at)
-    theirs = confusion(model=trial.model, version=trial.beside, routes=(CHAMPION,), since=since, until=until)
+    told: dict[str, Any] = {"model": trial.model, "known_after": timedelta(minutes=rules.label_minutes)}
+    ours = confusion(version=trial.version, routes=ROUTES[trial.kind], since=trial.started_at, **told)
+    theirs = confusion(version=trial.beside, routes=(CHAMPION,), since=since, until=until, **told)
     return Counts(cost_values(version), cost_counts(version, ours), cost_counts(version, theirs))
 
 

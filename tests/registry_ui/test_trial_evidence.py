@@ -1,13 +1,18 @@
 """What counts as evidence for and against a version on trial, however short its record and however long the trial."""
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 
 from predictions.models import Feedback, Prediction
 from predictions.version_counts import counts_forget
 from registry_ui.models import ModelVersion
+from registry_ui.selectors import confusion
 from registry_ui.services.access import Actor
 from registry_ui.services.canaries import version_set_canary
 from registry_ui.services.decisions import version_approve
+from registry_ui.services.feedback import feedback_keep
 from registry_ui.services.rollouts import rollouts_look
 from registry_ui.services.trials import CanaryPlan, canary_plan_set
 from registry_ui.trial_signals import evidence_of
@@ -88,3 +93,36 @@ def test_a_label_that_is_told_to_and_fro_counts_once(clock: Clock, candidate: Mo
     wrong = trial().signals["wrong"]
     assert (wrong["tested"], wrong["most_tested"]) == ([70, 9], [70, 10])
     assert evidence_of(wrong) < 0.0
+
+
+@pytest.mark.parametrize(("label_minutes", "wrong", "live"), [(0, 5, 1), (90, 5, 2), (90, 25, 1)])
+def test_where_wrong_labels_come_sooner_than_right_ones_an_equal_version_stays_once_predictions_count_at_one_age(
+    clock: Clock, candidate: ModelVersion, approver: Actor, label_minutes: int, wrong: int, live: int
+) -> None:
+    candidate.recommendation["rollout"] = {"label_minutes": label_minutes}
+    candidate.save()
+    version_approve(**given(approver))
+    for minute in range(0, 240, 10):
+        clock.forward(minutes=10)
+        told(2, 0, wrong, after=1)
+        if minute >= 60:
+            told(2, 50 - wrong, 0, after=60)
+        rollouts_look()
+    assert serving()[0] == live
+
+
+def test_a_prediction_counts_with_the_label_that_held_when_it_became_old_enough(clock: Clock, db: None) -> None:
+    began, hour = clock.at, timedelta(hours=1)
+    told(1, 7, 0, after=61)
+    late = set(Feedback.objects.values_list("pk", flat=True))
+    told(1, 5, 0)
+    in_time = Feedback.objects.exclude(pk__in=late).order_by("pk").values_list("pk", flat=True)
+    asked: dict[str, Any] = {"model": "fruit", "version": 1, "routes": ["champion"], "since": began - 2 * hour}
+    assert confusion(**asked, known_after=hour) == {}, "too late, or too young"
+
+    for minutes, place, label in ((30, 0, "no"), (60, 1, "no"), (61, 2, "no"), (200, 0, "yes"), (500, 3, "no")):
+        labels = {in_time[place]: ("fruit", label)}
+        feedback_keep(labels=labels, caller="ida", at=began + timedelta(minutes=minutes))
+    clock.forward(hours=10)
+    assert confusion(**asked, known_after=hour) == {("yes", "no"): 2, ("yes", "yes"): 3}
+    assert confusion(**asked) == {("yes", "no"): 3, ("yes", "yes"): 9}

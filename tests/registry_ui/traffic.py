@@ -43,14 +43,16 @@ def traffic(
     )
 
 
-def told(version: int, right: int, wrong: int, *, route: str = "champion", model: str = "fruit") -> None:
-    """Predictions that callers told the true label of."""
+def told(
+    version: int, right: int, wrong: int, *, route: str = "champion", model: str = "fruit", after: float = 0
+) -> None:
+    """Predictions that callers tell the true label of now, so many minutes after they were answered."""
     now = timezone.now()
     common: dict[str, Any] = {"model": model, "version": version, "bundle": "b" * 64, "inputs": None}
     rows = [
         Prediction(
             id=uuid4(),
-            created_at=now,
+            created_at=now - timedelta(minutes=after),
             route=route,
             label="yes",
             probability=0.9,
