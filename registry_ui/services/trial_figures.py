@@ -35,12 +35,12 @@ def trial_looked(trial: VersionTrial, rules: Rollout) -> None:
     now = timezone.now()
     ours, theirs = trial_fared(trial)
     counts = {
-        ERRORS: Counts(YES_OR_NO, _failed(ours), _failed(theirs)),
-        SLOW: Counts(YES_OR_NO, _slow(ours, rules), _slow(theirs, rules)),
+        ERRORS: _failures(ours, theirs),
+        SLOW: {1: Counts(YES_OR_NO, _slow(ours, rules), _slow(theirs, rules))},
     }
     told_at = trial.signals.get(WRONG, {}).get("at")
     if told_at is None or now - datetime.fromisoformat(told_at) >= _FEEDBACK_EVERY:
-        counts[WRONG] = _feedback(trial, rules)
+        counts[WRONG] = {1: _feedback(trial, rules)}
     for name, count in counts.items():
         against_record = trial.kind == VersionTrial.Kind.CHAMPION
         before = trial.signals.get(name, {})
@@ -71,8 +71,10 @@ def trial_figures(trial: VersionTrial, rules: Rollout, *, signal: str = "") -> d
     }
 
 
-def _failed(fares: Fared) -> list[int]:
-    return [fares.calls - fares.failed, fares.failed]
+def _failures(ours: Fared, theirs: Fared) -> dict[int, Counts]:
+    """By the size of calls; where nobody has called, of single rows."""
+    sizes, none = sorted({*ours.sizes, *theirs.sizes}) or [1], [0, 0]
+    return {size: Counts(YES_OR_NO, ours.sizes.get(size, none), theirs.sizes.get(size, none)) for size in sizes}
 
 
 def _slow(fares: Fared, rules: Rollout) -> list[int]:

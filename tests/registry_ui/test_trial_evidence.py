@@ -91,7 +91,7 @@ def test_a_label_that_is_told_to_and_fro_counts_once(clock: Clock, candidate: Mo
         rollouts_look()
     assert serving() == (1, 2, 0.5)
     wrong = trial().signals["wrong"]
-    assert (wrong["tested"], wrong["most_tested"]) == ([70, 9], [70, 10])
+    assert (wrong["tested"], wrong["most"]["1"]["tested"]) == ([70, 9], [70, 10])
     assert evidence_of(wrong) < 0.0
 
 
@@ -126,3 +126,54 @@ def test_a_prediction_counts_with_the_label_that_held_when_it_became_old_enough(
     clock.forward(hours=10)
     assert confusion(**asked, known_after=hour) == {("yes", "no"): 2, ("yes", "yes"): 3}
     assert confusion(**asked) == {("yes", "no"): 3, ("yes", "yes"): 9}
+
+
+def lists(clock: Clock, count: int, *, worse: int) -> None:
+    """Minutes of lists of which a canary at 80 % gets the large parts, which fail more often whoever answers them.
+
+    And some parts of one size, of which the canary fails `worse` times as often.
+    """
+    for _ in range(count):
+        clock.forward(minutes=1)
+        traffic(1, 100, failed=4, size=4)
+        traffic(2, 100, route="canary", failed=16, size=16)
+        traffic(1, 50, failed=4, size=8)
+        traffic(2, 50, route="canary", failed=4 * worse, size=8)
+        rollouts_look()
+
+
+@pytest.mark.parametrize(("worse", "canary"), [(1, 2), (3, None)])
+def test_a_canary_is_compared_with_calls_of_its_size(
+    clock: Clock, candidate: ModelVersion, approver: Actor, worse: int, canary: int | None
+) -> None:
+    version_set_canary(**given(approver, share=0.8))
+    lists(clock, 30, worse=worse)
+    assert serving()[1] == canary
+    assert trial().signals["errors"]["tested"][1] >= 20 * 5
+
+
+def test_a_canary_that_breaks_on_small_parts_ends_though_its_champion_has_only_large_ones(
+    clock: Clock, candidate: ModelVersion, approver: Actor
+) -> None:
+    version_set_canary(**given(approver, share=0.05))
+    for _ in range(5):
+        clock.forward(minutes=1)
+        traffic(1, 100, failed=1, size=92)
+        traffic(2, 20, route="canary", failed=20, size=5)
+        rollouts_look()
+    assert serving() == (1, None, None)
+
+
+@pytest.mark.parametrize(("size", "failed", "live"), [(16, 16, 2), (16, 60, 1), (1, 16, 1), (64, 60, 2)])
+def test_a_new_champion_is_held_to_the_record_of_calls_of_its_size(
+    clock: Clock, candidate: ModelVersion, approver: Actor, size: int, failed: int, live: int
+) -> None:
+    """The version before failed nobody who asked with one row, 16 % of lists of sixteen, and had none of 64."""
+    traffic(1, 500, failed=80, size=16)
+    clock.forward(minutes=1)
+    version_approve(**given(approver))
+    for _ in range(20):
+        clock.forward(minutes=1)
+        traffic(2, 100, failed=failed, size=size)
+        rollouts_look()
+    assert serving()[0] == live
