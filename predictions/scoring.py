@@ -74,12 +74,12 @@ def _counted(model: str, part: Routed, rows: Sequence[Row], *, explain: bool) ->
     try:
         answers, explanations = _asked(part.version, model, rows, explain=explain)
     except CodesoftError as error:
-        _note(model, part, failure=error.code)
+        _note(model, part, len(rows), failure=error.code)
         metrics.VERSION_FAILURES.labels(model, part.version.version, part.route, error.code).inc()
         raise
     # The thread's own processor time: what a busy machine adds is not the version's doing.
     timed = len(rows) == 1 and not explain
-    _note(model, part, seconds=time.thread_time() - started if timed else None)
+    _note(model, part, len(rows), seconds=time.thread_time() - started if timed else None)
     return Scored(part, rows, answers, explanations)
 
 
@@ -101,13 +101,14 @@ def _asked(
     return answers, None if explained is None else [explanation for _, explanation in explained]
 
 
-def _note(model: str, part: Routed, *, seconds: float | None = None, failure: str = "") -> None:
+def _note(model: str, part: Routed, rows: int, *, seconds: float | None = None, failure: str = "") -> None:
     version = part.version
     serving_process().version_counts.note(
         model=model,
         version=version.version,
         bundle=version.bundle.hash,
         route=part.route,
+        rows=rows,
         seconds=seconds,
         failure=failure,
     )

@@ -7,6 +7,7 @@ acts. A signal's counts have one entry for each of its `values`, the outcomes in
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from ml_pipeline.learning.sequential import (
@@ -22,8 +23,12 @@ ERRORS, SLOW, WRONG = "errors", "slow", "wrong"
 SIGNALS = (ERRORS, SLOW, WRONG)
 SLOW_SHARE = 0.05  # one answer in twenty may be slower than `latency_ms`
 YES_OR_NO = (0.0, 1.0)
+# Logarithms of what is put on calls of one size, nine tenths, and on those beside larger ones; their mean is 1.
+_SAME_SIZE, _LARGER = math.log(1.8), math.log(0.2)
+_SIZES = 112  # classes of `predictions.version_counts.size_of`
+_SIDES = ("tested", "beside")
 LEAST = {ERRORS: 3, SLOW: 10, WRONG: 10}  # so few are no pattern, however unlikely
-RECORDED = 100  # rows that the version before must have, or its record says too little
+RECORDED = 100  # rows of the version before from which on its record adds to what is allowed
 _EXPECTED = {ERRORS: 0.001, SLOW: 0.01, WRONG: 0.2}  # where nothing was seen yet
 
 
@@ -44,30 +49,83 @@ class Verdict:
     reason: str
 
 
-def signal_looked(before: Mapping[str, Any], name: str, counts: Counts, *, against_record: bool, **rules: Any) -> Any:
+def signal_looked(
+    before: Mapping[str, Any], name: str, strata: Mapping[int, Counts], *, against_record: bool, **rules: Any
+) -> Any:
     """The signal after one more look, as `VersionTrial.signals` keeps it; `before` is what that was ({}: nothing).
 
     Beside a champion the test compares what came since the last look. Against a record it asks whether the mean is
-    above both what is allowed and what the record makes possible.
+    above both what is allowed and what the record makes possible. `strata` are the counts by the size of a call: a
+    canary gets small parts of lists, and a large part fails more often. Sizes have no calls in common, so that the
+    e-values of a bet multiply; those of small calls beside larger ones are further bets of the mixture.
     """
-    log = before.get("log", no_evidence())
-    seen = before.get("tested", [0] * len(counts.values)), before.get("beside", [0] * len(counts.values))
-    new = _since(seen[0], counts.tested)
-    bound = None
+    values = next(iter(strata.values())).values
+    log, most, bounds = before.get("log", no_evidence()), _most_before(before), {}
+    if name == ERRORS and not against_record and len(log) == len(no_evidence()):
+        log = [*(one + _SAME_SIZE for one in log), *(one + _LARGER for one in no_evidence())]
+    expected = expected_mean(
+        values, _together(values, [one["beside"] for one in most.values()]), before=_EXPECTED[name]
+    )
+    known, new = {}, {}
+    gains: list[Any] = []
+    for size, counts in strata.items():
+        seen = most.get(str(size), {side: [0] * len(values) for side in _SIDES})
+        known[size] = seen["beside"]
+        most[str(size)] = now = {side: _most_of(seen[side], getattr(counts, side)) for side in _SIDES}
+        new[size] = Counts(values, *(_since(seen[side], now[side]) for side in _SIDES))
+        if against_record and (bound := _bound(name, strata, size, **rules)) is not None:
+            bounds[size] = bound
+            gains.append(look_above(values, new[size].tested, bound=bound))
     if not against_record:
-        expected = expected_mean(counts.values, seen[1], before=_EXPECTED[name])
-        gain = _listed(look_beside(counts.values, new, _since(seen[1], counts.beside), expected=expected))
-    elif (bound := _bound(name, counts, **rules)) is not None:
-        gain = _listed(look_above(counts.values, new, bound=bound))
-    else:
-        gain = no_evidence()
+        for size, one in new.items():
+            mean = expected_mean(values, known[size], before=float(expected))
+            gains.append(look_beside(values, one.tested, one.beside, expected=mean))
+        if len(log) > len(no_evidence()) and (pooled := _with_larger(new)) is not None:
+            larger = _listed(look_beside(values, pooled.tested, pooled.beside, expected=expected))
+            gains.append([*no_evidence(), *larger])
+    for gain in gains:
+        log = [one + more for one, more in zip_longest(log, _listed(gain), fillvalue=0.0)]
     return {
-        "values": list(counts.values),
-        "tested": list(counts.tested),
-        "beside": list(counts.beside),
-        "log": [one + more for one, more in zip(log, gain, strict=True)],
-        "bound": bound,
+        "values": list(values),
+        **{side: _together(values, [getattr(one, side) for one in strata.values()]) for side in _SIDES},
+        "most": most,
+        "log": log,
+        "bound": _bound_of_all(strata, bounds),
     }
+
+
+def _with_larger(new: Mapping[int, Counts]) -> Counts | None:
+    """Of what came since the last look, calls that have none of their size beside them, and larger ones of the other.
+
+    Those fail at least as often, if the version on trial is no worse: one that always fails is found though nothing has
+    its size. Which they are, only the sizes decide, and never how the calls went.
+    """
+    small = {size: one for size, one in new.items() if not sum(one.beside)}
+    large = {size: one for size, one in new.items() if not sum(one.tested)}
+    pools = [
+        Counts(
+            one.values,
+            _together(one.values, [other.tested for size, other in small.items() if size <= border]),
+            _together(one.values, [other.beside for size, other in large.items() if size >= border]),
+        )
+        for border, one in small.items()
+    ]
+    return max(pools, key=lambda one: min(sum(one.tested), sum(one.beside)), default=None)
+
+
+def _together(values: Sequence[float], counts: Sequence[Sequence[int]]) -> list[int]:
+    return [sum(one[place] for one in counts) for place in range(len(values))]
+
+
+def _most_before(before: Mapping[str, Any]) -> dict[str, Any]:
+    """Of each outcome the most that there ever was, by size.
+
+    What was taken back, as a label that is told anew takes one, cannot be unseen: only what exceeds this is new, or
+    labels that are told to and fro would count each time. Trials from before there were sizes have all under 1.
+    """
+    if "most" in before:
+        return dict(before["most"])
+    return {"1": {side: before[side] for side in _SIDES}} if "tested" in before else {}
 
 
 def verdict(signals: Mapping[str, Any], *, against_record: bool, alpha: float, error_share: float) -> Verdict | None:
@@ -128,21 +186,44 @@ def interval_of(values: Sequence[float], counts: Sequence[int], *, alpha: float)
     return rate_interval(hits_of(values, counts), sum(counts), alpha=alpha)
 
 
-def _bound(name: str, counts: Counts, *, alpha: float, error_share: float) -> float | None:
-    """The mean that the record and what is allowed make possible; None where neither says anything."""
-    least = allowed(name, error_share=error_share)
-    if sum(counts.beside) < RECORDED:
+def _bound(name: str, strata: Mapping[int, Counts], size: int, *, alpha: float, error_share: float) -> float | None:
+    """The mean of calls of a size that the record and what is allowed make possible; None where neither says anything.
+
+    The record is that of calls of the size; where it has fewer than RECORDED, that of calls with as many rows or more,
+    which fail as often at least, then with a k-th of the rows or more, and k times its mean is possible. Where nothing
+    is allowed, as of wrong decisions, there is only the record: it counts from its first row on, as its interval holds
+    however few there are. Elsewhere a short one would allow nearly everything, and what is allowed is enough.
+    """
+    least, values = allowed(name, error_share=error_share), strata[size].values
+    recorded = sum(sum(counts.beside) for counts in strata.values())
+    if recorded == 0 or (least and recorded < RECORDED):
         return least or None
-    return max(least, interval_of(counts.values, counts.beside, alpha=alpha / (2 * len(SIGNALS)))[1])
+    times, pooled, enough = 0.5, list(strata[size].beside), min(RECORDED, recorded)
+    while sum(pooled) < enough:
+        times *= 2
+        like = [counts.beside for other, counts in strata.items() if other * times >= size]
+        pooled = _together(values, like)
+    alpha = alpha / (2 * len(SIGNALS) * (_SIZES if name == ERRORS else 1))
+    return max(least, min(1.0, max(times, 1.0) * interval_of(values, pooled, alpha=alpha)[1]))
+
+
+def _bound_of_all(strata: Mapping[int, Counts], bounds: Mapping[int, float]) -> float | None:
+    """What the mean of all strata must not exceed, by how many rows there are in each."""
+    rows = {size: sum(strata[size].tested) for size in bounds}
+    weights = rows if any(rows.values()) else dict.fromkeys(bounds, 1)
+    return sum(weights[size] * bound for size, bound in bounds.items()) / sum(weights.values()) if bounds else None
 
 
 def _listed(logs: Any) -> list[float]:
     return [float(one) for one in logs]
 
 
+def _most_of(seen: Sequence[int], now: Sequence[int]) -> list[int]:
+    return [max(both) for both in zip(seen, now, strict=True)]
+
+
 def _since(seen: Sequence[int], now: Sequence[int]) -> list[int]:
-    """What came meanwhile. A label that was told anew may take one back, which no longer can be unseen."""
-    return [max(0, count - before) for before, count in zip(seen, now, strict=True)]
+    return [count - before for before, count in zip(seen, now, strict=True)]
 
 
 def _reason(name: str, signal: Mapping[str, Any], *, against_record: bool, alpha: float) -> str:

@@ -34,7 +34,9 @@ class VersionCount(models.Model):
     """What one process (`writer`, from its start on) asked one version in one minute, and how that went.
 
     A call is a request, or what of its rows fell to the version. `failures` has calls without an answer, by code;
-    `times` counts the calls with one row by `ml_pipeline.spec.rollout.LATENCY_BOUNDS`, and last those beyond.
+    `times` counts the calls with one row by `ml_pipeline.spec.rollout.LATENCY_BOUNDS`, and last those beyond. `sizes`
+    has the answered and the failed calls by how many rows they have (`predictions.version_counts.size_of`), or nothing
+    where the release before wrote the row.
     """
 
     writer = models.UUIDField()
@@ -46,6 +48,7 @@ class VersionCount(models.Model):
     calls = models.PositiveIntegerField()
     failures = models.JSONField(default=dict)
     times = models.JSONField(default=list)
+    sizes = models.JSONField(null=True)
 
     class Meta:
         default_permissions = ()

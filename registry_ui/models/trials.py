@@ -12,9 +12,10 @@ class VersionTrial(models.Model):
     """A version that is watched: a canary beside its champion, or a champion after the one that it replaced.
 
     `beside` is the version that it is compared with, `rules` the section `rollout` that holds for it, `signals` how it
-    fares and the state of each test, by name, and `points` the evidence over time. A canary with `planned_by` goes
-    from step to step by itself; `share`, `step_at` and `step_calls` say where it stands since when. `says` is why it
-    waits, or how it ended.
+    fares and the state of each test, by name, `counted` the calls that are added up and up to when
+    (`registry_ui.services.trial_counts`), and `points` the evidence over time. A canary with `planned_by` goes from
+    step to step by itself; `share`, `step_at` and `step_calls` say where it stands since when. `says` is why it waits,
+    or how it ended.
     """
 
     class Kind(models.TextChoices):
@@ -45,6 +46,7 @@ class VersionTrial(models.Model):
     step_at = models.DateTimeField()
     step_calls = models.PositiveBigIntegerField(default=0)
     signals = models.JSONField(default=dict)
+    counted = models.JSONField(default=dict, null=True)
     points = models.JSONField(default=list)
     started_at = models.DateTimeField()
     looked_at = models.DateTimeField(null=True)

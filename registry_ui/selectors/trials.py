@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from ml_pipeline.spec.rollout import Rollout
@@ -128,16 +128,48 @@ def fault_of(*, model: str, bundle: str) -> str | None:
 
 
 def confusion(
-    *, model: str, version: int, routes: Sequence[str], since: datetime, until: datetime | None = None
+    *,
+    model: str,
+    version: int,
+    routes: Sequence[str],
+    since: datetime,
+    until: datetime | None = None,
+    known_after: timedelta = timedelta(0),
 ) -> Counter[tuple[str, str]]:
-    """(label that was answered, true label) → how many predictions of that time were told so."""
-    told = Feedback.objects.filter(model=model, created_at__gte=since)
+    """(label that was answered, true label) → how many predictions of that time were told so.
+
+    With `known_after` a prediction counts once it is so old, with the label that held then: what was told later is left
+    out, or a prediction would count sooner for one label than for another.
+    """
+    if known_after:
+        old = timezone.now() - known_after
+        until = old if until is None else min(until, old)
     answer = Prediction.objects.filter(
         pk=OuterRef("pk"), version=version, route__in=routes, created_at__gte=since, **_before(until)
     )
+    told = Feedback.objects.filter(model=model, created_at__gte=since)
     answered = told.annotate(answered=Subquery(answer.values("label"))).filter(answered__isnull=False)
+    if not known_after:
+        return _by_label(answered)
+    due = F("answered_at") + known_after
+    in_time = answered.annotate(answered_at=Subquery(answer.values("created_at"))).filter(created_at__lte=due)
+    as_it_is, retold = in_time.filter(updated_at__lte=due), in_time.filter(updated_at__gt=due)
+    return _by_label(as_it_is) + _by_label_then(retold, known_after)
+
+
+def _by_label(answered: QuerySet[Any]) -> Counter[tuple[str, str]]:
     counted = answered.order_by().values_list("answered", "label").annotate(rows=Count("pk"))
     return Counter({(answered, label): rows for answered, label, rows in counted})
+
+
+def _by_label_then(retold: QuerySet[Any], known_after: timedelta) -> Counter[tuple[str, str]]:
+    """By the label that held before it was told anew; the few that nobody knows any more are left out."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for answered, at, earlier in retold.values_list("answered", "answered_at", "earlier").iterator():
+        labels = [one["label"] for one in earlier if datetime.fromisoformat(one["at"]) <= at + known_after]
+        if labels:
+            counts[answered, labels[-1]] += 1
+    return counts
 
 
 def cost_values(version: ModelVersion) -> tuple[float, ...]:

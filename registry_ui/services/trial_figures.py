@@ -6,10 +6,11 @@ from typing import Any
 from django.utils import timezone
 
 from ml_pipeline.spec.rollout import Rollout
-from predictions.route_names import CANARY, CHAMPION
-from predictions.version_counts import Fared, fared
+from predictions.route_names import CHAMPION
+from predictions.version_counts import Fared
 from registry_ui.models import VersionTrial
 from registry_ui.selectors import confusion, cost_counts, cost_values, version_get
+from registry_ui.services.trial_counts import ROUTES, trial_fared
 from registry_ui.trial_signals import (
     ERRORS,
     SIGNALS,
@@ -23,25 +24,23 @@ from registry_ui.trial_signals import (
     threshold,
 )
 
-RECORD = timedelta(days=1)  # of the version before, in what callers got
 RECORD_OF_FEEDBACK = timedelta(days=7)  # labels come late, and few
 _FEEDBACK_EVERY = timedelta(seconds=10)  # it is counted anew each time: a label may have been told again
 _POINTS = 240
 _PERCENTILES = (0.5, 0.95)
-_ROUTES: dict[str, tuple[str, ...]] = {VersionTrial.Kind.CANARY: (CANARY,), VersionTrial.Kind.CHAMPION: (CHAMPION,)}
 
 
 def trial_looked(trial: VersionTrial, rules: Rollout) -> None:
     """Bring the signals of the trial up to date, and note a point. The caller saves."""
     now = timezone.now()
-    ours, theirs = _fared(trial)
+    ours, theirs = trial_fared(trial)
     counts = {
-        ERRORS: Counts(YES_OR_NO, _failed(ours), _failed(theirs)),
-        SLOW: Counts(YES_OR_NO, _slow(ours, rules), _slow(theirs, rules)),
+        ERRORS: _failures(ours, theirs),
+        SLOW: {1: Counts(YES_OR_NO, _slow(ours, rules), _slow(theirs, rules))},
     }
     told_at = trial.signals.get(WRONG, {}).get("at")
     if told_at is None or now - datetime.fromisoformat(told_at) >= _FEEDBACK_EVERY:
-        counts[WRONG] = _feedback(trial)
+        counts[WRONG] = {1: _feedback(trial, rules)}
     for name, count in counts.items():
         against_record = trial.kind == VersionTrial.Kind.CHAMPION
         before = trial.signals.get(name, {})
@@ -72,17 +71,10 @@ def trial_figures(trial: VersionTrial, rules: Rollout, *, signal: str = "") -> d
     }
 
 
-def _fared(trial: VersionTrial) -> tuple[Fared, Fared]:
-    """The version on trial since it began, and the champion meanwhile or the one before in its record."""
-    ours = fared(model=trial.model, version=trial.version, routes=_ROUTES[trial.kind], since=trial.started_at)
-    is_canary = trial.kind == VersionTrial.Kind.CANARY
-    since, until = (trial.started_at, None) if is_canary else (trial.started_at - RECORD, trial.started_at)
-    theirs = fared(model=trial.model, version=trial.beside, routes=(CHAMPION,), since=since, until=until)
-    return ours, theirs
-
-
-def _failed(fares: Fared) -> list[int]:
-    return [fares.calls - fares.failed, fares.failed]
+def _failures(ours: Fared, theirs: Fared) -> dict[int, Counts]:
+    """By the size of calls; where nobody has called, of single rows."""
+    sizes, none = sorted({*ours.sizes, *theirs.sizes}) or [1], [0, 0]
+    return {size: Counts(YES_OR_NO, ours.sizes.get(size, none), theirs.sizes.get(size, none)) for size in sizes}
 
 
 def _slow(fares: Fared, rules: Rollout) -> list[int]:
@@ -90,13 +82,14 @@ def _slow(fares: Fared, rules: Rollout) -> list[int]:
     return [fares.timed - slow, slow]
 
 
-def _feedback(trial: VersionTrial) -> Counts:
+def _feedback(trial: VersionTrial, rules: Rollout) -> Counts:
     """Wrong decisions as callers told them, or what they cost by the declaration of the version on trial."""
     version = version_get(model=trial.model, number=trial.version)
     is_canary = trial.kind == VersionTrial.Kind.CANARY
     since, until = (trial.started_at, None) if is_canary else (trial.started_at - RECORD_OF_FEEDBACK, trial.started_at)
-    ours = confusion(model=trial.model, version=trial.version, routes=_ROUTES[trial.kind], since=trial.started_at)
-    theirs = confusion(model=trial.model, version=trial.beside, routes=(CHAMPION,), since=since, until=until)
+    told: dict[str, Any] = {"model": trial.model, "known_after": timedelta(minutes=rules.label_minutes)}
+    ours = confusion(version=trial.version, routes=ROUTES[trial.kind], since=trial.started_at, **told)
+    theirs = confusion(version=trial.beside, routes=(CHAMPION,), since=since, until=until, **told)
     return Counts(cost_values(version), cost_counts(version, ours), cost_counts(version, theirs))
 
 

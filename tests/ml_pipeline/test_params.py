@@ -65,6 +65,11 @@ def test_a_model_that_is_not_declared_is_named_beside_those_that_are(tmp_path: P
             {"inputs": {"colour": {"type": "category", "values": 5}}},
             "models.tickets.inputs.colour.values = 5: Input should be",
         ),
+        ({"rollout": {"label_minutes": 10_081}}, "models.tickets.rollout.label_minutes = 10081: Input should be less"),
+        (
+            {"rollout": {"label_minutes": 120, "watch_hours": 2}},
+            "models.tickets.rollout: label_minutes has to be less than watch_hours, 120 minutes, or no label",
+        ),
         ({"decision": {"require": {"speed": 1}}}, "models.tickets.decision.require.speed: Input should be 'acc"),
     ],
 )

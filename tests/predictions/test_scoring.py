@@ -9,7 +9,8 @@ from predictions import services
 from predictions.errors import ModelFailed, NotANumber
 from predictions.models import Prediction, VersionCount
 from predictions.serving.process import ServingProcess
-from predictions.version_counts import VersionCounts, counts_forget, fared
+from predictions.version_counts import VersionCounts, counts_forget, fared, size_of
+from registry_ui.trial_signals import _SIZES
 from tests.bad_bundles import NAN, RAISES, WORD, bad_bundle
 from tests.bundles import build_bundle
 from tests.deployments import deploy, set_canary
@@ -95,8 +96,15 @@ def test_the_time_of_single_rows_is_counted_and_lists_are_not_timed(live: Servin
         services.predict(model="sentiment", rows=rows)
     live.ship()
     fares = fared(model="sentiment", version=1, routes=("champion",), since=VersionCount.objects.get().minute)
+    assert fares.sizes == {1: [2, 0], 2: [1, 0]}
     assert (fares.calls, fares.timed, fares.failed, fares.slower_than(1_000)) == (3, 2, 0, 0)
     assert fares.percentile(0.5) in (1, 2, 5, 10, 20, 50)
+
+
+def test_calls_are_counted_by_how_many_rows_they_have() -> None:
+    sizes = {rows: size_of(rows) for rows in (1, 20, 31, 32, 33, 34, 95, 1_023, 1_024, 5_000)}
+    assert sizes == {1: 1, 20: 20, 31: 31, 32: 32, 33: 32, 34: 34, 95: 92, 1_023: 992, 1_024: 1_024, 5_000: 1_024}
+    assert len({size_of(rows) for rows in range(1, 5_000)}) == _SIZES
 
 
 def test_what_cannot_be_written_waits_and_what_is_old_is_forgotten(db: None, monkeypatch: pytest.MonkeyPatch) -> None:

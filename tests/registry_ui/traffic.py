@@ -25,11 +25,19 @@ class Clock:
 
 
 def traffic(
-    version: int, calls: int, *, route: str = "champion", failed: int = 0, slow: int = 0, model: str = "fruit"
+    version: int,
+    calls: int,
+    *,
+    route: str = "champion",
+    failed: int = 0,
+    slow: int = 0,
+    model: str = "fruit",
+    size: int = 1,
 ) -> None:
-    """Calls of this minute, of one more process."""
+    """Calls of this minute, of one more process; only those with one row are timed."""
     times = [0] * 13
-    times[_FAST], times[_SLOW] = calls - failed - slow, slow
+    if size == 1:
+        times[_FAST], times[_SLOW] = calls - failed - slow, slow
     VersionCount.objects.create(
         writer=uuid4(),
         model=model,
@@ -40,17 +48,20 @@ def traffic(
         calls=calls,
         failures={"model_failed": failed} if failed else {},
         times=times,
+        sizes={str(size): [calls - failed, failed]},
     )
 
 
-def told(version: int, right: int, wrong: int, *, route: str = "champion", model: str = "fruit") -> None:
-    """Predictions that callers told the true label of."""
+def told(
+    version: int, right: int, wrong: int, *, route: str = "champion", model: str = "fruit", after: float = 0
+) -> None:
+    """Predictions that callers tell the true label of now, so many minutes after they were answered."""
     now = timezone.now()
     common: dict[str, Any] = {"model": model, "version": version, "bundle": "b" * 64, "inputs": None}
     rows = [
         Prediction(
             id=uuid4(),
-            created_at=now,
+            created_at=now - timedelta(minutes=after),
             route=route,
             label="yes",
             probability=0.9,
