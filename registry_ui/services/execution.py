@@ -95,13 +95,14 @@ def _end(claim: RunClaim, error: CodesoftError, halt: _Halt, log: str) -> None:
 def _remove_abandoned(folder: Path) -> None:
     """Remove what killed attempts left on this machine: workspaces that no running attempt owns. What nobody needs of
     the cache goes while no other run works."""
+    found = list(folder.glob("*-*"))  # before the rows are read: whoever made one of these had its row by then
     running = PipelineRun.objects.filter(state=PipelineRun.State.RUNNING).values_list("pk", "attempt")
     owned = {f"{run_id}-{attempt}" for run_id, attempt in running}
-    if len(owned) == 1:
-        cache_prune()
-    for workspace in folder.glob("*-*"):
+    for workspace in found:
         if workspace.name not in owned:
             shutil.rmtree(workspace, ignore_errors=True)
+    if len(owned) == 1:
+        cache_prune()
 
 
 def _trained(claim: RunClaim, workspace: Path, job: Job, progress: "_Progress", halt: _Halt) -> ModelVersion | None:

@@ -205,6 +205,25 @@ def test_a_run_clears_away_what_a_killed_attempt_left_on_its_machine(
 
 
 @committing
+def test_a_workspace_that_another_run_makes_at_this_moment_stays(
+    requested: PipelineRun, requester: Actor, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment_ensure(model="bread")
+    other = run_request(model="bread", actor=requester, trigger=Trigger.PERSON)
+    theirs = Path(settings.WORKSPACES_DIR) / f"{other.pk}-1"
+    glob = Path.glob
+
+    def while_it_is_made(folder: Path, pattern: str) -> Any:
+        if folder == theirs.parent and run_claim(run_id=other.pk) is not None:
+            theirs.mkdir(parents=True)
+        return glob(folder, pattern)
+
+    monkeypatch.setattr(Path, "glob", while_it_is_made)
+    run_execute(run_id=requested.pk, job=Training())
+    assert theirs.exists()
+
+
+@committing
 def test_a_failed_run_says_why_and_frees_the_model(requested: PipelineRun, requester: Actor) -> None:
     def fails(*_: Any, **__: Any) -> JobResult:
         raise RunFailed("`dvc repro` ended with status 1.", details={"lines": ["contract broken"]})
