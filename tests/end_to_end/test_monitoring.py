@@ -17,6 +17,7 @@ from tests.processes import wait_until
 # Labelled series that the first incident makes, and what would be one. Every other metric is there after a tour.
 AFTER_AN_INCIDENT = {
     "codesoft_bundle_load_failures_total": "a bundle that cannot be loaded",
+    "codesoft_drift_found": "a look for drift at 200 answers or more",
     "codesoft_drift_size": "a look for drift at 200 answers or more",
     "codesoft_rolled_back": "an automatic roll back",
     "codesoft_version_failures_total": "a version that breaks on a request",
