@@ -97,13 +97,15 @@ class BundleShelf:
         self._remove_copies(keep={*used, *copies_of, *self._bundles})
 
     def _load(self, bundle_hash: str) -> ModelBundle:
-        """A proven bundle, from the copy of an earlier start or from the store."""
+        """A proven bundle, from the copy of an earlier start or from the store.
+
+        A copy that a failing disk spoiled, or that another process has just begun, is written over file by file and
+        never removed: whoever reads or writes it at this moment has the same bytes in mind.
+        """
         folder = self._folder / bundle_hash
         if folder.is_dir():
-            try:
+            with suppress(InvalidBundle):
                 return _proven(folder, bundle_hash)
-            except InvalidBundle:  # a copy that a full or failing disk spoiled: the store has the truth
-                shutil.rmtree(folder, ignore_errors=True)
         try:
             copy_bundle(bundle_hash, folder)
         except Exception as error:  # storage backends have errors of their own

@@ -50,7 +50,7 @@ def fill_disk(stand: Stand, disk: Path, *, seconds: float, rate: float, clients:
             time.sleep(seconds / 2)
         freed = time.time()
         time.sleep(seconds / 2)
-    codes = Counter(one.content.get("code", "broken") for one in load.answered if one.status not in (0, 200))
+    codes = Counter(one.refusal for one in load.answered if one.status not in (0, 200))
     cut = [one for one in load.answered if one.status == 0]
     late = [one for one in load.answered if one.status != 200 and one.sent > freed + 1]
     ids = [number for one in load.answered for number in one.ids]

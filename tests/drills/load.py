@@ -37,6 +37,7 @@ class Answered:
     worker: int
     client: int
     status: int
+    refusal: str  # the error's code, or how the connection broke; empty where there are predictions
     rows: Sequence[str]
     content: dict[str, Any] = field(repr=False)
 
@@ -70,18 +71,19 @@ class Client(threading.Thread):
         rows = self._chance.choices(self._load.texts, k=count)
         body = json.dumps({"inputs": [{"text": text} for text in rows]})
         sent = time.time()
-        status, content = 0, {}
+        status, refusal, content = 0, "", {}
         try:
             self._connection.request("POST", self._load.path, body, self._load.headers)
             answer = self._connection.getresponse()
             content = json.loads(answer.read())
             status = answer.status
+            refusal = "" if status == 200 else content["code"]
         except (OSError, http.client.HTTPException, ValueError) as error:
-            content = {"broken": f"{type(error).__name__}: {error}"}
+            refusal = f"{type(error).__name__}: {error}"
         at = time.time()
         if status and not self._worker:
             self._worker = worker_at_other_end(self._connection, self._load.server)
-        answered = Answered(planned, sent, at, self._worker, self._number, status, rows, content)
+        answered = Answered(planned, sent, at, self._worker, self._number, status, refusal, rows, content)
         if status == 0:
             self._connect_anew()
         return answered

@@ -3,6 +3,9 @@
 import json
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from predictions.models import BundleFault, Deployment, Observation
 from predictions.prediction_log.spool import Spool
 from predictions.serving import shelf
 from predictions.serving.process import ServingProcess
+from predictions.serving.shelf import BundleShelf, Failure
 from predictions.snapshot import Snapshot
 from tests.bundles import build_bundle
 from tests.deployments import deploy, set_canary
@@ -163,6 +167,26 @@ def test_a_spoiled_local_copy_is_fetched_again(live: ServingProcess, settings: A
     fresh = another(live, settings.SERVING_DIR)
     synchronise(fresh)
     assert version(fresh) == 1
+
+
+def test_processes_that_start_together_on_an_empty_disk_all_load_what_they_serve(
+    process: ServingProcess, tmp_path: Path
+) -> None:
+    bundle_hash = store_bundle(*build_bundle("sentiment"))
+    together = threading.Barrier(4)
+
+    def starts(folder: Path, delay: float) -> dict[str, Failure]:
+        own = BundleShelf(folder)
+        together.wait(60)
+        time.sleep(delay)
+        own.try_load(bundle_hash)
+        return own.failures
+
+    with ThreadPoolExecutor(4) as threads:
+        for start in range(10):
+            failures = list(threads.map(starts, [tmp_path / str(start)] * 4, (0, 0.0005, 0.001, 0.002)))
+            assert failures == [{}] * 4
+            assert [path.name for path in (tmp_path / str(start)).iterdir()] == [bundle_hash]
 
 
 def test_without_the_database_the_last_snapshot_goes_on_and_its_age_is_measured(live: ServingProcess) -> None:
