@@ -17,7 +17,7 @@ run: $(VENV)/.run  ## train what has no live version yet, then serve: web, worke
 	@exec $(BIN)/python manage.py launch
 
 test: $(VENV)/.dev  ## every test, in random order, with branch coverage: make test [TEST_PROCESSES=2]
-	$(BIN)/pytest -n $(or $(TEST_PROCESSES),2) --dist loadgroup --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+	$(BIN)/pytest -n $(or $(TEST_PROCESSES),2) --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 drill: $(VENV)/.dev  ## break things under load and write docs/drills.md: make drill [DRILLS="promotions kills outages waiting_pages bad_versions full_disk training"]
 	$(BIN)/python -m tests.drills $(DRILLS) --write docs/drills.md

@@ -4,14 +4,6 @@ from tests.end_to_end.product import Product
 from tests.project_copy import add_wine, copy_project
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Tests of the one product stay in one process: it trains for two minutes before the first of them."""
-    for item in items:
-        if "first_started" in item.fixturenames:
-            item.add_marker(pytest.mark.xdist_group("product"))
-
-
 @pytest.fixture
 def product(first_started):
     """The product, serving: a test that stopped it leaves it to the next one to start."""

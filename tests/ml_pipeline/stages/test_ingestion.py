@@ -197,7 +197,7 @@ def test_a_killed_run_leaves_no_documents_and_the_next_one_gives_the_same(
         folder = Artifacts(MODEL).documents.parent
         assert wait_until(lambda: any(path.stat().st_size > 1_000 for path in folder.glob(".documents.parquet.*")), 30)
         process.send_signal(signal_number)
-        _, errors = process.communicate(timeout=10)
+        _, errors = process.communicate(timeout=60)
     assert process.returncode == code, errors
     assert not Artifacts(MODEL).documents.exists()
     assert not Artifacts(MODEL).ingestion_report.exists()
