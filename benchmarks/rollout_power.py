@@ -1,6 +1,7 @@
 """`python -m benchmarks.rollout_power`: how often the guard stops a version by chance, and how soon for a reason.
 
-The test is the product's own, looked at after every hundred requests, of which the canary has its share. Markdown.
+The test is the product's own for failures, looked at after every hundred calls of single rows, of which the canary has
+its share. Markdown.
 """
 
 import math
@@ -9,7 +10,7 @@ import numpy as np
 
 from ml_pipeline.learning.sequential import ODDS_RATIOS, expected_mean, log_evidence, look_beside
 from ml_pipeline.spec.rollout import Rollout
-from registry_ui.trial_signals import SIGNALS
+from registry_ui.trial_signals import ERRORS, SIGNALS, first_evidence
 
 _PATHS, _LOOKS, _ROWS = 1_000, 10_000, 100
 _THRESHOLD = math.log(len(SIGNALS) / Rollout().alpha)
@@ -22,12 +23,13 @@ def stopped_at(champion: float, canary: float, *, share: float, paths: int) -> n
     """The canary's requests until the guard acts, of each path; 0 where it never does."""
     chance = np.random.default_rng(20261128)
     rows = round(_ROWS * share)
-    state, seen = np.zeros((paths, len(ODDS_RATIOS))), np.zeros((paths, 2))
+    state, seen = np.tile(first_evidence(ERRORS, against_record=False), (paths, 1)), np.zeros((paths, 2))
+    same_size = state[:, : len(ODDS_RATIOS)]  # nothing is gained where no call is larger than another
     stopped = np.zeros(paths)
     for look in range(1, _LOOKS + 1):
         ours = _counted(chance.binomial(rows, canary, size=paths), rows)
         theirs = _counted(chance.binomial(_ROWS - rows, champion, size=paths), _ROWS - rows)
-        state += look_beside(_VALUES, ours, theirs, expected=expected_mean(_VALUES, seen, before=0.01))
+        same_size += look_beside(_VALUES, ours, theirs, expected=expected_mean(_VALUES, seen, before=0.01))
         seen += theirs
         stopped[(stopped == 0) & (log_evidence(state) >= _THRESHOLD)] = look * rows
         if stopped.all():

@@ -7,6 +7,7 @@ acts. A signal's counts have one entry for each of its `values`, the outcomes in
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import zip_longest
 from typing import Any
 
@@ -18,6 +19,7 @@ from ml_pipeline.learning.sequential import (
     no_evidence,
     rate_interval,
 )
+from registry_ui.trial_strata import Counts, Strata
 
 ERRORS, SLOW, WRONG = "errors", "slow", "wrong"
 SIGNALS = (ERRORS, SLOW, WRONG)
@@ -26,19 +28,9 @@ YES_OR_NO = (0.0, 1.0)
 # Logarithms of what is put on calls of one size, nine tenths, and on those beside larger ones; their mean is 1.
 _SAME_SIZE, _LARGER = math.log(1.8), math.log(0.2)
 _SIZES = 112  # classes of `predictions.version_counts.size_of`
-_SIDES = ("tested", "beside")
 LEAST = {ERRORS: 3, SLOW: 10, WRONG: 10}  # so few are no pattern, however unlikely
 RECORDED = 100  # rows of the version before from which on its record adds to what is allowed
 _EXPECTED = {ERRORS: 0.001, SLOW: 0.01, WRONG: 0.2}  # where nothing was seen yet
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Outcomes of both versions since the trial began, or of the one before in its record."""
-
-    values: Sequence[float]
-    tested: Sequence[int]
-    beside: Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -49,83 +41,64 @@ class Verdict:
     reason: str
 
 
-def signal_looked(
-    before: Mapping[str, Any], name: str, strata: Mapping[int, Counts], *, against_record: bool, **rules: Any
-) -> Any:
+def signal_looked(before: Mapping[str, Any], name: str, now: Strata, *, against_record: bool, **rules: Any) -> Any:
     """The signal after one more look, as `VersionTrial.signals` keeps it; `before` is what that was ({}: nothing).
 
     Beside a champion the test compares what came since the last look. Against a record it asks whether the mean is
-    above both what is allowed and what the record makes possible. `strata` are the counts by the size of a call: a
-    canary gets small parts of lists, and a large part fails more often. Sizes have no calls in common, so that the
-    e-values of a bet multiply; those of small calls beside larger ones are further bets of the mixture.
+    above both what is allowed and what the record makes possible. Sizes have no calls in common, so that the e-values
+    of a bet multiply; those of small calls beside larger ones are further bets of the mixture.
     """
-    values = next(iter(strata.values())).values
-    log, most, bounds = before.get("log", no_evidence()), _most_before(before), {}
-    if name == ERRORS and not against_record and len(log) == len(no_evidence()):
-        log = [*(one + _SAME_SIZE for one in log), *(one + _LARGER for one in no_evidence())]
-    expected = expected_mean(
-        values, _together(values, [one["beside"] for one in most.values()]), before=_EXPECTED[name]
-    )
-    known, new = {}, {}
-    gains: list[Any] = []
-    for size, counts in strata.items():
-        seen = most.get(str(size), {side: [0] * len(values) for side in _SIDES})
-        known[size] = seen["beside"]
-        most[str(size)] = now = {side: _most_of(seen[side], getattr(counts, side)) for side in _SIDES}
-        new[size] = Counts(values, *(_since(seen[side], now[side]) for side in _SIDES))
-        if against_record and (bound := _bound(name, strata, size, **rules)) is not None:
-            bounds[size] = bound
-            gains.append(look_above(values, new[size].tested, bound=bound))
-    if not against_record:
-        for size, one in new.items():
-            mean = expected_mean(values, known[size], before=float(expected))
-            gains.append(look_beside(values, one.tested, one.beside, expected=mean))
-        if len(log) > len(no_evidence()) and (pooled := _with_larger(new)) is not None:
-            larger = _listed(look_beside(values, pooled.tested, pooled.beside, expected=expected))
-            gains.append([*no_evidence(), *larger])
+    log, seen = before.get("log", first_evidence(name, against_record=against_record)), _seen(before, now.values)
+    bounds = {size: _bound(name, now, size, **rules) for size in now} if against_record else {}
+    gains = _gained_above(bounds, now.since(seen)) if against_record else _gained_beside(name, seen, now.since(seen))
     for gain in gains:
-        log = [one + more for one, more in zip_longest(log, _listed(gain), fillvalue=0.0)]
+        log = [one + more for one, more in zip_longest(log, gain[: len(log)], fillvalue=0.0)]
     return {
-        "values": list(values),
-        **{side: _together(values, [getattr(one, side) for one in strata.values()]) for side in _SIDES},
-        "most": most,
+        "values": list(now.values),
+        "tested": list(now.total.tested),
+        "beside": list(now.total.beside),
+        "most": {str(size): _sides(one) for size, one in seen.most(now).by_size.items()},
         "log": log,
-        "bound": _bound_of_all(strata, bounds),
+        "bound": _bound_of_all(now, bounds),
     }
 
 
-def _with_larger(new: Mapping[int, Counts]) -> Counts | None:
-    """Of what came since the last look, calls that have none of their size beside them, and larger ones of the other.
+def first_evidence(name: str, *, against_record: bool) -> list[float]:
+    """Before the first look: the bets on calls of one size, and for failures beside a champion also the others."""
+    if name != ERRORS or against_record:
+        return no_evidence()
+    return [*(one + _SAME_SIZE for one in no_evidence()), *(one + _LARGER for one in no_evidence())]
 
-    Those fail at least as often, if the version on trial is no worse: one that always fails is found though nothing has
-    its size. Which they are, only the sizes decide, and never how the calls went.
-    """
-    small = {size: one for size, one in new.items() if not sum(one.beside)}
-    large = {size: one for size, one in new.items() if not sum(one.tested)}
-    pools = [
-        Counts(
-            one.values,
-            _together(one.values, [other.tested for size, other in small.items() if size <= border]),
-            _together(one.values, [other.beside for size, other in large.items() if size >= border]),
-        )
-        for border, one in small.items()
+
+def _gained_beside(name: str, seen: Strata, new: Strata) -> list[list[float]]:
+    """What the new rows add to the bets: of each size, and of small calls beside larger ones."""
+    values, expected = new.values, expected_mean(new.values, seen.total.beside, before=_EXPECTED[name])
+    gains = []
+    for size, one in new.by_size.items():
+        mean = expected_mean(values, seen[size].beside, before=float(expected))
+        gains.append(_listed(look_beside(values, one.tested, one.beside, expected=mean)))
+    if (pair := new.beside_larger()) is not None:
+        larger = look_beside(values, pair.tested, pair.beside, expected=expected)
+        gains.append([*no_evidence(), *_listed(larger)])
+    return gains
+
+
+def _gained_above(bounds: Mapping[int, float | None], new: Strata) -> list[list[float]]:
+    return [
+        _listed(look_above(new.values, new[size].tested, bound=bound))
+        for size, bound in bounds.items()
+        if bound is not None
     ]
-    return max(pools, key=lambda one: min(sum(one.tested), sum(one.beside)), default=None)
 
 
-def _together(values: Sequence[float], counts: Sequence[Sequence[int]]) -> list[int]:
-    return [sum(one[place] for one in counts) for place in range(len(values))]
+def _seen(before: Mapping[str, Any], values: Sequence[float]) -> Strata:
+    """Of each outcome the most that there ever was. Trials from before there were sizes have all under 1."""
+    most = before.get("most", {1: before} if "tested" in before else {})
+    return Strata(values, {int(size): Counts(values, one["tested"], one["beside"]) for size, one in most.items()})
 
 
-def _most_before(before: Mapping[str, Any]) -> dict[str, Any]:
-    """Of each outcome the most that there ever was, by size.
-
-    What was taken back, as a label that is told anew takes one, cannot be unseen: only what exceeds this is new, or
-    labels that are told to and fro would count each time. Trials from before there were sizes have all under 1.
-    """
-    if "most" in before:
-        return dict(before["most"])
-    return {"1": {side: before[side] for side in _SIDES}} if "tested" in before else {}
+def _sides(counts: Counts) -> dict[str, list[int]]:
+    return {"tested": list(counts.tested), "beside": list(counts.beside)}
 
 
 def verdict(signals: Mapping[str, Any], *, against_record: bool, alpha: float, error_share: float) -> Verdict | None:
@@ -186,7 +159,7 @@ def interval_of(values: Sequence[float], counts: Sequence[int], *, alpha: float)
     return rate_interval(hits_of(values, counts), sum(counts), alpha=alpha)
 
 
-def _bound(name: str, strata: Mapping[int, Counts], size: int, *, alpha: float, error_share: float) -> float | None:
+def _bound(name: str, now: Strata, size: int, *, alpha: float, error_share: float) -> float | None:
     """The mean of calls of a size that the record and what is allowed make possible; None where neither says anything.
 
     The record is that of calls of the size; where it has fewer than RECORDED, that of calls with as many rows or more,
@@ -194,36 +167,31 @@ def _bound(name: str, strata: Mapping[int, Counts], size: int, *, alpha: float, 
     is allowed, as of wrong decisions, there is only the record: it counts from its first row on, as its interval holds
     however few there are. Elsewhere a short one would allow nearly everything, and what is allowed is enough.
     """
-    least, values = allowed(name, error_share=error_share), strata[size].values
-    recorded = sum(sum(counts.beside) for counts in strata.values())
+    least, recorded = allowed(name, error_share=error_share), sum(now.total.beside)
     if recorded == 0 or (least and recorded < RECORDED):
         return least or None
-    times, pooled, enough = 0.5, list(strata[size].beside), min(RECORDED, recorded)
-    while sum(pooled) < enough:
+    times, pooled = 0.5, now[size].beside
+    while sum(pooled) < min(RECORDED, recorded):
         times *= 2
-        like = [counts.beside for other, counts in strata.items() if other * times >= size]
-        pooled = _together(values, like)
+        pooled = now.pooled(partial(_is_comparable, size=size, times=times)).beside
     alpha = alpha / (2 * len(SIGNALS) * (_SIZES if name == ERRORS else 1))
-    return max(least, min(1.0, max(times, 1.0) * interval_of(values, pooled, alpha=alpha)[1]))
+    return max(least, min(1.0, max(times, 1.0) * interval_of(now.values, pooled, alpha=alpha)[1]))
 
 
-def _bound_of_all(strata: Mapping[int, Counts], bounds: Mapping[int, float]) -> float | None:
-    """What the mean of all strata must not exceed, by how many rows there are in each."""
-    rows = {size: sum(strata[size].tested) for size in bounds}
-    weights = rows if any(rows.values()) else dict.fromkeys(bounds, 1)
-    return sum(weights[size] * bound for size, bound in bounds.items()) / sum(weights.values()) if bounds else None
+def _is_comparable(other: int, *, size: int, times: float) -> bool:
+    return other * times >= size
+
+
+def _bound_of_all(now: Strata, bounds: Mapping[int, float | None]) -> float | None:
+    """What the mean of all sizes must not exceed, by how many rows there are in each."""
+    known = {size: bound for size, bound in bounds.items() if bound is not None}
+    rows = {size: sum(now[size].tested) for size in known}
+    weights = rows if any(rows.values()) else dict.fromkeys(known, 1)
+    return sum(weights[size] * bound for size, bound in known.items()) / sum(weights.values()) if known else None
 
 
 def _listed(logs: Any) -> list[float]:
     return [float(one) for one in logs]
-
-
-def _most_of(seen: Sequence[int], now: Sequence[int]) -> list[int]:
-    return [max(both) for both in zip(seen, now, strict=True)]
-
-
-def _since(seen: Sequence[int], now: Sequence[int]) -> list[int]:
-    return [count - before for before, count in zip(seen, now, strict=True)]
 
 
 def _reason(name: str, signal: Mapping[str, Any], *, against_record: bool, alpha: float) -> str:

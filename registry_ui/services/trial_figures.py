@@ -17,12 +17,12 @@ from registry_ui.trial_signals import (
     SLOW,
     WRONG,
     YES_OR_NO,
-    Counts,
     evidence_of,
     signal_looked,
     signal_told,
     threshold,
 )
+from registry_ui.trial_strata import Counts, Strata
 
 RECORD_OF_FEEDBACK = timedelta(days=7)  # labels come late, and few
 _FEEDBACK_EVERY = timedelta(seconds=10)  # it is counted anew each time: a label may have been told again
@@ -36,11 +36,11 @@ def trial_looked(trial: VersionTrial, rules: Rollout) -> None:
     ours, theirs = trial_fared(trial)
     counts = {
         ERRORS: _failures(ours, theirs),
-        SLOW: {1: Counts(YES_OR_NO, _slow(ours, rules), _slow(theirs, rules))},
+        SLOW: _of_one_size(Counts(YES_OR_NO, _slow(ours, rules), _slow(theirs, rules))),
     }
     told_at = trial.signals.get(WRONG, {}).get("at")
     if told_at is None or now - datetime.fromisoformat(told_at) >= _FEEDBACK_EVERY:
-        counts[WRONG] = {1: _feedback(trial, rules)}
+        counts[WRONG] = _of_one_size(_feedback(trial, rules))
     for name, count in counts.items():
         against_record = trial.kind == VersionTrial.Kind.CHAMPION
         before = trial.signals.get(name, {})
@@ -71,10 +71,15 @@ def trial_figures(trial: VersionTrial, rules: Rollout, *, signal: str = "") -> d
     }
 
 
-def _failures(ours: Fared, theirs: Fared) -> dict[int, Counts]:
+def _failures(ours: Fared, theirs: Fared) -> Strata:
     """By the size of calls; where nobody has called, of single rows."""
     sizes, none = sorted({*ours.sizes, *theirs.sizes}) or [1], [0, 0]
-    return {size: Counts(YES_OR_NO, ours.sizes.get(size, none), theirs.sizes.get(size, none)) for size in sizes}
+    counts = {size: Counts(YES_OR_NO, ours.sizes.get(size, none), theirs.sizes.get(size, none)) for size in sizes}
+    return Strata(YES_OR_NO, counts)
+
+
+def _of_one_size(counts: Counts) -> Strata:
+    return Strata(counts.values, {1: counts})
 
 
 def _slow(fares: Fared, rules: Rollout) -> list[int]:
