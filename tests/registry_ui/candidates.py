@@ -100,24 +100,12 @@ def write_candidate(
         "reasons": ["Accuracy is what it is."],
         "champion": _named(champion),
         "comparison": None,
-        "promotion": {
-            "mode": mode,
-            "metric": "accuracy",
-            "minimum_gain": 0.0,
-            "floors": {"accuracy": floor},
-            **(policy or {}),
-        },
+        "promotion": _promotion(mode, floor) | (policy or {}),
         "rollout": rollout or {},
         "metrics": {"accuracy": accuracy},
     }
-    judged = champion and {
-        **(_named(champion) or {}),
-        "comparable": True,
-        "metrics": champion.metrics,
-        "candidate_metrics": metrics,
-        "rows": {"compared": 100, "refused": 0},
-    }
-    report = {**triple, "metrics": metrics, "champion": judged, "rows": {"held_out": 100}, "parameters": {}}
+    compared = _compared(champion, metrics)
+    report = {**triple, "metrics": metrics, "champion": compared, "rows": {"held_out": 100}, "parameters": {}}
     if held_out:
         report |= _judged(root, artifacts, champion, threshold)
     write_bytes(root / artifacts.report, readable_json(report))
@@ -127,6 +115,21 @@ def write_candidate(
 
 def _named(champion: ModelVersion | None) -> dict[str, Any] | None:
     return champion and {"version": champion.number, "bundle_hash": champion.bundle_hash}
+
+
+def _promotion(mode: str, floor: float) -> dict[str, Any]:
+    return {"mode": mode, "metric": "accuracy", "minimum_gain": 0.0, "floors": {"accuracy": floor}}
+
+
+def _compared(champion: ModelVersion | None, metrics: dict[str, Any]) -> dict[str, Any] | None:
+    """Candidate and champion on the same hundred rows."""
+    return champion and {
+        **(_named(champion) or {}),
+        "comparable": True,
+        "metrics": champion.metrics,
+        "candidate_metrics": metrics,
+        "rows": {"compared": 100, "refused": 0},
+    }
 
 
 def _ruled(accuracy: float, floor: float, verdict: str) -> dict[str, Any]:

@@ -207,71 +207,98 @@ def test_every_admin_url_is_declared() -> None:
 @pytest.fixture
 def rows(import_one: Import, approver: Actor, requester: Actor) -> dict[str, Model]:
     """A row of every kind; by the name of an action, the row on which it is possible."""
+    possible = fruit_decided(import_one, approver)
+    BackgroundTask.objects.update(state=BackgroundTask.State.FAILED)  # the replays that an import asks for
+    import_one(model="wine", flavour=4.0)
+    possible |= others_on_trial(import_one, approver)
+    run = run_request(model="wine", actor=requester, trigger=Trigger.PERSON)
+    schedule_set(model="wine", cron="0 2 * * *", actor=Actor.system("schedule"))
+    MirrorState.objects.create(model="fruit")
+    upload = {"file_name": "labels.csv", "uploaded_by": "rui"}
+    made = [*of_registry(run, upload), *of_serving(run, requester), *of_scheduler()]
+    return {
+        **{f"{row._meta.app_label}_{row._meta.model_name}": row for row in made},
+        "registry_ui_modelversion": ModelVersion.objects.get(model="fruit", number=3),
+        **possible,
+        "registry_ui_feedbackupload_revert": FeedbackUpload.objects.create(
+            **upload, state="applied", applied_at=timezone.now()
+        ),
+        "predictions_deployment_unschedule": Deployment.objects.get(model="wine"),
+    }
+
+
+def fruit_decided(import_one: Import, approver: Actor) -> dict[str, Model]:
+    """The second version serves, the third waits, the fourth was sent back."""
     import_one()
     import_one(flavour=2.0, verdict="promote")
     taken = version_approve(model="fruit", number=2, actor=approver, reason="better", expected_generation=1)
-    waiting = import_one(flavour=3.0, verdict="promote", held_out=True).version
+    import_one(flavour=3.0, verdict="promote", held_out=True)
     sent_back = import_one(flavour=3.5).version
     version_request_changes(model="fruit", number=4, actor=approver, reason="why?", expected_generation=2)
-    BackgroundTask.objects.update(state=BackgroundTask.State.FAILED)  # the replays that an import asks for
-    import_one(model="wine", flavour=4.0)
-    import_one(model="nuts", flavour=5.0)
-    canary = import_one(model="nuts", flavour=6.0).version
-    paused = {"number": 2, "actor": approver, "reason": "look"}
-    version_set_canary(**paused, model="nuts", share=0.1, expected_generation=1, plan=CanaryPlan())
-    import_one(model="pears", flavour=9.0)
-    import_one(model="pears", flavour=9.5)
-    version_set_canary(**paused, model="pears", share=0.1, expected_generation=1, plan=CanaryPlan())
-    canary_pause(**paused, model="pears", expected_generation=2)
-    import_one(model="figs", flavour=7.0)
-    shadow = import_one(model="figs", flavour=8.0).version
-    version_set_shadow(model="figs", number=2, actor=approver, reason="look", expected_generation=1)
-    run = run_request(model="wine", actor=requester, trigger=Trigger.PERSON)
-    now, fruit = timezone.now(), Deployment.objects.get(model="fruit")
-    crontab, interval = CrontabSchedule.objects.create(), IntervalSchedule.objects.create(every=5, period="seconds")
-    answer = {"inputs": {}, "label": "yes", "probability": 0.9, "latency_us": 9, "bundle": "", "route": "champion"}
-    note = {"key": "test:1", "channel": "email", "event": "test", "message": {"text": "a test"}, "next_try_at": now}
-    upload = {"file_name": "labels.csv", "uploaded_by": "rui"}
-    made: list[Any] = [
-        waiting,
+    return {
+        "registry_ui_modelversion_roll_back": ModelVersion.objects.get(model="fruit", number=1),
+        "registry_ui_modelversion_evidence": taken.version,
+        "registry_ui_modelversion_ask_again": sent_back,
+    }
+
+
+def others_on_trial(import_one: Import, approver: Actor) -> dict[str, Model]:
+    """A canary of nuts, one of pears that pauses, a shadow of figs."""
+    for number, model in enumerate(("nuts", "pears", "figs")):
+        for version in (1, 2):
+            import_one(model=model, flavour=5.0 + 2 * number + version)
+    second: dict[str, Any] = {"number": 2, "actor": approver, "reason": "look"}
+    for model in ("nuts", "pears"):
+        version_set_canary(**second, model=model, share=0.1, expected_generation=1, plan=CanaryPlan())
+    canary_pause(**second, model="pears", expected_generation=2)
+    version_set_shadow(**second, model="figs", expected_generation=1)
+    nuts = Deployment.objects.get(model="nuts")
+    canary, shadow = (ModelVersion.objects.get(model=model, number=2) for model in ("nuts", "figs"))
+    return {
+        "registry_ui_modelversion_promote_canary": canary,
+        "registry_ui_modelversion_end_canary": canary,
+        "registry_ui_modelversion_end_shadow": shadow,
+        **{f"predictions_deployment_{one}_canary": nuts for one in ("end", "plan", "pause")},
+        "predictions_deployment_resume_canary": Deployment.objects.get(model="pears"),
+    }
+
+
+def of_registry(run: Model, upload: dict[str, str]) -> list[Any]:
+    note = {"key": "test:1", "channel": "email", "event": "test", "message": {"text": "a test"}}
+    return [
+        run,
         FeedbackUpload.objects.create(**upload),
         DriftReport.objects.create(model="figs", version=1, state="insufficient", html=drift_page_keep(b"a page")),
-        run,
-        fruit,
-        crontab,
-        interval,
         Decision.objects.earliest("pk"),
         ForeignChange.objects.create(model="fruit", kind="alias", name="champion", ours="2", theirs="1"),
         Generation.objects.earliest("pk"),
         AuditEntry.objects.earliest("pk"),
         OutboxEntry.objects.earliest("pk"),
-        Notification.objects.create(**note),
+        Notification.objects.create(**note, next_try_at=timezone.now()),
+    ]
+
+
+def of_serving(run: Model, requester: Actor) -> list[Any]:
+    answer = {"inputs": {}, "label": "yes", "probability": 0.9, "latency_us": 9, "bundle": "", "route": "champion"}
+    return [
+        Deployment.objects.get(model="fruit"),
         Observation.objects.create(kind="bundle", subject="x", message="y"),
-        Prediction.objects.create(id=run.pk, created_at=now, model="fruit", version=1, **answer),
-        SolarSchedule.objects.create(event="sunrise", latitude=1, longitude=1),
-        ClockedSchedule.objects.create(clocked_time=now),
-        PeriodicTask.objects.create(name="a task", task="x", interval=interval),
+        Prediction.objects.create(id=run.pk, created_at=timezone.now(), model="fruit", version=1, **answer),
         AuthToken.objects.create(requester.user)[0],
         requester.user,
         Group.objects.get(name=APPROVERS),
     ]
-    by_kind = {f"{row._meta.app_label}_{row._meta.model_name}": row for row in made}
-    MirrorState.objects.create(model="fruit")
-    schedule_set(model="wine", cron="0 2 * * *", actor=Actor.system("schedule"))
-    nuts = Deployment.objects.get(model="nuts")
-    return {
-        **by_kind,
-        "registry_ui_modelversion_roll_back": ModelVersion.objects.get(model="fruit", number=1),
-        "registry_ui_modelversion_evidence": taken.version,
-        "registry_ui_feedbackupload_revert": FeedbackUpload.objects.create(**upload, state="applied", applied_at=now),
-        "registry_ui_modelversion_ask_again": sent_back,
-        "registry_ui_modelversion_promote_canary": canary,
-        "registry_ui_modelversion_end_canary": canary,
-        "registry_ui_modelversion_end_shadow": shadow,
-        **{f"predictions_deployment_{one}_canary": nuts for one in ("end", "plan", "pause")},
-        "predictions_deployment_unschedule": Deployment.objects.get(model="wine"),
-        "predictions_deployment_resume_canary": Deployment.objects.get(model="pears"),
-    }
+
+
+def of_scheduler() -> list[Any]:
+    interval = IntervalSchedule.objects.create(every=5, period="seconds")
+    return [
+        CrontabSchedule.objects.create(),
+        interval,
+        SolarSchedule.objects.create(event="sunrise", latitude=1, longitude=1),
+        ClockedSchedule.objects.create(clocked_time=timezone.now()),
+        PeriodicTask.objects.create(name="a task", task="x", interval=interval),
+    ]
 
 
 @pytest.fixture
