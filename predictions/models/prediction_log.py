@@ -56,7 +56,8 @@ class Feedback(models.Model):
     also the same label where somebody else told it.
 
     There is no foreign key: feedback may come before its prediction has left the spool. Until that was seen to arrive,
-    `model` is empty and the label unchecked. `counted` says that the live performance has seen it as it is.
+    `model` is empty and the label unchecked; `only_models` has the models that the token which told it was limited to.
+    `counted` says that the live performance has seen it as it is.
     """
 
     prediction_id = models.UUIDField(primary_key=True)
@@ -66,6 +67,7 @@ class Feedback(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField()
     earlier = models.JSONField(default=list)
+    only_models = models.JSONField(null=True)
     counted = models.BooleanField(default=False)
 
     class Meta:

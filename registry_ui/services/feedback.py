@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import takewhile
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -26,7 +27,7 @@ NEVER_ARRIVED = timedelta(days=7)
 _HISTORY = 100
 _BATCH = 500
 _RELABELLED = ("label", "caller", "updated_at", "earlier", "counted")
-_Told = dict[str, str]  # label, by whom, at what moment
+_Told = dict[str, Any]  # label, by whom, at what moment; `models` where the token is limited to some, until checked
 _log = structlog.get_logger(__name__)
 
 
@@ -110,6 +111,7 @@ def _give(prediction_id: UUID, label: str, caller: User | Caller) -> tuple[Feedb
     row = _locked([prediction_id]).get(prediction_id)
     prediction = Prediction.objects.filter(pk=prediction_id).first()
     given = Feedback(prediction_id=prediction_id, label=label, caller=caller.get_username(), updated_at=timezone.now())
+    given.only_models = sorted(caller.models) if isinstance(caller, Caller) and caller.models is not None else None
     if prediction is None or not caller_may(caller, FEEDBACK, prediction):
         if isinstance(error := not_found(prediction_id), UnknownPrediction):
             raise error
@@ -124,7 +126,7 @@ def _give(prediction_id: UUID, label: str, caller: User | Caller) -> tuple[Feedb
             details={"labels": list(known)},
         )
     row = row if row is not None and _is_joined(row) else None
-    given.model = prediction.model
+    given.model, given.only_models = prediction.model, None
     return _keep(row, given), row is None
 
 
@@ -134,8 +136,8 @@ def _keep(row: Feedback | None, given: Feedback) -> Feedback:
         given.save(force_insert=True)
         return given
     vouching = takewhile(lambda one: one["label"] == given.label, reversed(_told(row)))
-    if given.caller not in {one["by"] for one in vouching}:
-        _tell(row, given.label, given.caller, given.updated_at)
+    if (given.caller, given.only_models) not in [(one["by"], one.get("models")) for one in vouching]:
+        _tell(row, given.label, given.caller, given.updated_at, given.only_models)
         row.save()
     return row
 
@@ -151,16 +153,21 @@ def _locked(predictions: Iterable[UUID]) -> dict[UUID, Feedback]:
 
 def _told(row: Feedback) -> list[_Told]:
     """Whatever was told of a prediction, the oldest first."""
-    return [*row.earlier, _Told(label=row.label, by=row.caller, at=row.updated_at.isoformat())]
+    return [*row.earlier, _telling(row.label, row.caller, row.updated_at, row.only_models)]
 
 
-def _tell(row: Feedback, label: str, caller: str, at: datetime) -> None:
+def _telling(label: str, caller: str, at: datetime, models: Sequence[str] | None) -> _Told:
+    told = _Told(label=label, by=caller, at=at.isoformat())
+    return told if models is None else {**told, "models": list(models)}
+
+
+def _tell(row: Feedback, label: str, caller: str, at: datetime, models: Sequence[str] | None = None) -> None:
     """Let a label hold by this caller's word. Of too many, who told most loses the oldest: nobody crowds out others."""
     before = _told(row)
     if len(before) > _HISTORY:
         [(most, _)] = Counter(one["by"] for one in before).most_common(1)
         before.remove(next(one for one in before if one["by"] == most))
-    _let_hold(row, [*before, _Told(label=label, by=caller, at=at.isoformat())])
+    _let_hold(row, [*before, _telling(label, caller, at, models)])
 
 
 def _let_hold(row: Feedback, told: Sequence[_Told]) -> None:
@@ -168,6 +175,7 @@ def _let_hold(row: Feedback, told: Sequence[_Told]) -> None:
     *row.earlier, last = told
     row.counted = row.counted and row.label == last["label"]
     row.label, row.caller, row.updated_at = last["label"], last["by"], datetime.fromisoformat(last["at"])
+    row.only_models = last.get("models")
 
 
 @transaction.atomic
@@ -197,7 +205,11 @@ def _join(row: Feedback, prediction: Prediction) -> int:
     """Keep of what was told unchecked what may be, else delete the row. How many labels were refused."""
     told, known = _told(row), labels_of(prediction.bundle)
     judges = {name for name in {one["by"] for one in told} if _was_theirs(name, prediction)}
-    left = [one for one in told if one["label"] in known and one["by"] in judges]
+    left = [
+        _telling(one["label"], one["by"], datetime.fromisoformat(one["at"]), None)
+        for one in told
+        if one["label"] in known and one["by"] in judges and prediction.model in one.get("models", [prediction.model])
+    ]
     if left:
         _let_hold(row, left)
         row.model = prediction.model

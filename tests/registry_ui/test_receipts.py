@@ -16,6 +16,7 @@ from rest_framework.test import APIClient
 
 from ml_pipeline.canonical import canonical_json, sha256_hex
 from predictions import services
+from predictions.authentication import Caller
 from predictions.bundle_store import store_bundle
 from predictions.models import Deployment, Feedback, Observation, Prediction
 from predictions.serving import serving_process, stop_serving
@@ -292,6 +293,24 @@ def test_of_what_was_told_before_a_prediction_arrived_the_newest_that_may_be_hol
     body = receipt(anna, prediction).json()["feedback"]
     assert (body["label"], body["by"], body["state"]) == ("no", "anna", "joined")
     assert {one["by"] for one in body["earlier"]} <= {"anna"}
+
+
+@pytest.mark.parametrize(
+    "told", [["limited yes"], ["anna no", "limited yes"], ["limited no", "anna no", "limited yes"]]
+)
+def test_a_token_tells_labels_of_its_own_models_alone_also_before_the_prediction_arrived(
+    anna: APIClient, predict: Predict, told: list[str]
+) -> None:
+    prediction, limited = predict(ship=False), APIClient()
+    owner = User.objects.get(username="anna")
+    limited.force_authenticate(Caller(owner.pk, "anna", models=frozenset({"nuts"})))  # type: ignore[arg-type]
+    for name, label in (one.split() for one in told):
+        assert tell({"anna": anna, "limited": limited}[name], prediction, {"label": label}).status_code == 202
+    serving_process().ship()
+
+    feedback_settle()
+    kept = Feedback.objects.filter(pk=prediction).first()
+    assert (kept and (kept.label, kept.caller, kept.earlier)) == (("no", "anna", []) if len(told) > 1 else None)
 
 
 @pytest.mark.parametrize(("waiting", "status"), [(["bob yes"], 201), (["bob yes", "anna yes", "bob 5"], 200)])
