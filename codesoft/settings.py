@@ -206,10 +206,10 @@ MLFLOW_WEBHOOK_SECRET = env.str("MLFLOW_WEBHOOK_SECRET", "")
 HOST_ADDRESS = env.str("HOST_ADDRESS", "") or ("0.0.0.0" if PRODUCTION else "127.0.0.1")  # noqa: S104 - in a container
 DISPATCHER_METRICS_PORT = configuration.whole_number("DISPATCHER_METRICS_PORT", 0)
 
-# Celery: Redis, or kombu's filesystem transport, which needs no server and is the same on every machine.
+# Celery: Redis, or a folder, which needs no server and is the same on every machine (codesoft/folder_broker.py).
 _BROKER_DIR = VAR_DIR / "broker"
 REDIS_URL = configuration.broker_url()
-CELERY_BROKER_URL = REDIS_URL or "filesystem://"
+CELERY_BROKER_URL = REDIS_URL or "folder://"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
     {"socket_timeout": 5, "socket_connect_timeout": 3}
     if REDIS_URL
@@ -219,7 +219,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
         "control_folder": str(_BROKER_DIR / "control"),
     }
 )
-# Models that train at once in the worker of `make run`. The filesystem transport serves one process alone.
+# Models that train at once in the worker of `make run`. The folder serves one process alone.
 RUNS_SIDE_BY_SIDE = max(configuration.whole_number("RUNS_SIDE_BY_SIDE", 1), 1) if REDIS_URL else 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a broker that is away for an hour must not end the workers
