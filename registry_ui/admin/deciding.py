@@ -49,7 +49,7 @@ def context(
     is_waiting, is_canary = version.status == _Status.WAITING, version.status == _Status.CANARY
     is_former = history.is_former(version)
     is_shadow = deployment.shadow_version == version.number
-    may_approve = actor.may(APPROVE, version.model)
+    may_approve, left = actor.may(APPROVE, version.model), history.rolled_back.get(version.number, ())
     return {
         "live": live,
         "deployment": deployment,
@@ -59,7 +59,7 @@ def context(
         "is_canary": is_canary,
         "is_former": is_former,
         "canary_percent": 100 * (deployment.canary_share or 0.0),
-        "decisions": version.decisions.all(),
+        "decisions": sorted([*version.decisions.all(), *left], key=lambda one: -one.pk),
         "is_shadow": is_shadow,
         "may_shadow": may_approve and live not in (None, version) and not (is_canary or is_shadow),
         "shadow_comparisons": list(shadow_comparisons(version=version)[:_COMPARISONS]),

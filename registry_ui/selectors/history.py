@@ -1,6 +1,6 @@
 """What served when and why, and what a roll back may name."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,12 +23,14 @@ class ServiceHistory:
 
     `served`: who was champion at some time. `champions`: who is or would be after roll backs, the last one on top.
     `troubles`: who serves no longer, with the roll back, retirement or end of a canary that ended it.
+    `rolled_back`: all roll backs from a version; each is a decision about the version that took its place.
     """
 
     served: frozenset[int]
     champions: tuple[int, ...]
     champion: int | None
     troubles: Mapping[int, Decision]
+    rolled_back: Mapping[int, Sequence[Decision]]
 
     @property
     def previous(self) -> int | None:
@@ -53,6 +55,7 @@ def service_history(*, model: str) -> ServiceHistory:
     stack: list[int] = []
     served: set[int] = set()
     troubles: dict[int, Decision] = {}
+    rolled_back: dict[int, list[Decision]] = {}
     for decision in decisions.select_related("version").only(*columns).order_by("id"):
         number = decision.version.number
         if decision.action in _ENDS_SERVICE:
@@ -61,12 +64,13 @@ def service_history(*, model: str) -> ServiceHistory:
             continue
         if decision.action == _Action.ROLL_BACK and champion is not None:
             troubles[champion] = decision
+            rolled_back.setdefault(champion, []).append(decision)
         troubles.pop(number, None)
         if decision.action in _PUTS_LIVE:
             stack = _stacked(stack, number, rolled_back=decision.action == _Action.ROLL_BACK)
             served.add(number)
             champion = number
-    return ServiceHistory(frozenset(served), tuple(stack), champion, troubles)
+    return ServiceHistory(frozenset(served), tuple(stack), champion, troubles, rolled_back)
 
 
 def _stacked(stack: list[int], number: int, *, rolled_back: bool) -> list[int]:

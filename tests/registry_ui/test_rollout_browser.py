@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 from playwright.sync_api import Page
@@ -31,13 +32,17 @@ def admin(clock: Clock, live_server: Any, import_one: Import, page: Page) -> Pag
     groups_ensure()
     import_one()
     candidate = import_one(flavour=2.0, rollout={"steps": [0.05, 0.2, 0.5], "promote": True}).version
-    client = Client()
-    client.force_login(member("olga", APPROVERS, REQUESTERS))
-    session = {"name": settings.SESSION_COOKIE_NAME, "value": client.cookies[settings.SESSION_COOKIE_NAME].value}
-    page.context.add_cookies([{**session, "url": live_server.url}])
+    sign_in(page, live_server, member("olga", APPROVERS, REQUESTERS))
     page.set_viewport_size({"width": 1280, "height": 1000})
     page.goto(live_server.url + reverse("admin:registry_ui_modelversion_change", args=[candidate.pk]))
     return page
+
+
+def sign_in(page: Page, live_server: Any, user: User) -> None:
+    client = Client()
+    client.force_login(user)
+    session = {"name": settings.SESSION_COOKIE_NAME, "value": client.cookies[settings.SESSION_COOKIE_NAME].value}
+    page.context.add_cookies([{**session, "url": live_server.url}])
 
 
 def passing(clock: Clock, minutes: int, *, failing: float = 0.0) -> None:
@@ -105,3 +110,35 @@ def test_a_model_that_was_rolled_back_says_so_and_links_what_was_found(
     admin.goto(model_page(live_server))
     assert "Version 2 was rolled back automatically" in admin.inner_text("main")
     assert serious(admin) == []
+
+
+def test_a_version_that_was_rolled_back_from_is_asked_about_again_and_another_person_tries_it(
+    admin: Page, live_server: Any, clock: Clock
+) -> None:
+    candidate, otto = admin.url, member("otto", APPROVERS)
+    passing(clock, 3)
+    actor = Actor("otto", otto)
+    version_approve(model="fruit", number=2, actor=actor, reason="better", expected_generation=generation())
+    clock.forward(minutes=1)
+    traffic(2, 300, failed=90)
+    rollouts_look()
+
+    admin.goto(candidate)
+    assert "Rolled back to version 1 by system:rollback" in admin.inner_text("main")
+    admin.click("summary:text-is('Ask for a decision about it')")
+    admin.fill("#ask-reason", "The caller that sent broken rows is mended.")
+    assert serious(admin) == []
+    admin.click("button:text-is('Ask for a decision')")
+    admin.wait_for_selector("text=waits for a decision again.")
+    assert "You may not decide about this version" in admin.inner_text("#decide")
+
+    sign_in(admin, live_server, otto)
+    admin.goto(candidate)
+    admin.click("text=Try it as a canary")
+    admin.fill("#percent", "5")
+    admin.fill("#canary-reason", "As asked.")
+    for box in admin.locator("form[action*=set_canary] input[type=checkbox][required]").all():
+        box.check()
+    admin.click("text=Set as canary")
+    admin.wait_for_selector("text=is the canary")
+    assert Deployment.objects.get(model="fruit").canary_version == 2
