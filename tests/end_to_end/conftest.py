@@ -7,7 +7,8 @@ from tests.project_copy import add_wine, copy_project
 @pytest.fixture
 def product(first_started):
     """The product, serving: a test that stopped it leaves it to the next one to start."""
-    if not first_started.is_running:
+    if not first_started.answers:
+        first_started.stop()
         first_started.start()
     return first_started
 
