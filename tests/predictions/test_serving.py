@@ -178,7 +178,7 @@ def test_processes_that_start_together_on_an_empty_disk_all_load_what_they_serve
     def starts(folder: Path, delay: float) -> dict[str, Failure]:
         own = BundleShelf(folder)
         together.wait(60)
-        time.sleep(delay)
+        time.sleep(delay)  # so that one looks while another is between its two files
         own.try_load(bundle_hash)
         return own.failures
 
